@@ -1,0 +1,1 @@
+"""Rediq_core package."""
