@@ -18,6 +18,7 @@ UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w
 # Longest duration taken, in milliseconds: 100 years. Keeps every instant far below 2**53.
 MAX_DURATION_MS = 100 * 365 * UNIT_MS["d"]
 
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
 
@@ -39,7 +40,7 @@ def duration_ms(value: Duration, name: str = "duration") -> int:
     if ms is None or not 0 <= ms <= MAX_DURATION_MS:
         raise InvalidOption(
             f"{name} {value!r} is not a duration.",
-            cause='A duration is seconds, a timedelta, or text such as "30s", "5m", "1h30m", "250ms".',
+            cause='It must be seconds, a timedelta, or text such as "30s", "5m", "1h30m", "250ms".',
         )
     return round(ms)
 
@@ -47,12 +48,15 @@ def duration_ms(value: Duration, name: str = "duration") -> int:
 def _to_ms(value: Duration) -> float | None:
     if isinstance(value, timedelta):
         return value / timedelta(milliseconds=1)
-    if isinstance(value, bool):
+    if isinstance(value, str):
+        return _text_to_ms(value.strip().lower())
+    if isinstance(value, bool) or value != value:  # NaN is not equal to itself
         return None
-    if isinstance(value, int | float):
-        return value * 1_000 if value == value else None  # NaN is not equal to itself
-    text = value.strip().lower()
-    if re.fullmatch(r"\d+(?:\.\d+)?", text):
+    return value * 1_000
+
+
+def _text_to_ms(text: str) -> float | None:
+    if _NUMBER.fullmatch(text):
         return float(text) * 1_000
     if not _WHOLE.fullmatch(text):
         return None
@@ -61,10 +65,8 @@ def _to_ms(value: Duration) -> float | None:
 
 def format_ms(ms: int) -> str:
     """Write a duration in at most two units: "850ms", "4.2s", "3m 10s", "2h 5m", "3d 4h"."""
-    if ms < 1_000:
-        return f"{max(ms, 0)}ms"
     if ms < 10_000:
-        return f"{ms / 1000:.1f}s"
+        return f"{ms / 1000:.1f}s" if ms >= 1_000 else f"{max(ms, 0)}ms"
     seconds = round(ms / 1000)
     if seconds < 60:
         return f"{seconds}s"

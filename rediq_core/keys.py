@@ -1,0 +1,123 @@
+"""The key schema: every key Rediq uses is named here and nowhere else.
+
+All keys of a queue are `{namespace}:{<queue>}:<name>`: one hash tag, so one slot in a Cluster, and
+one script may touch them all. The set is fixed; what varies is a member, never a key. Only
+`minute:<m>` carries a number, which the caller names. Keys of no queue share the tag `{~}`, which no
+queue can be called.
+
+name        type    member -> value
+tasks       hash    id -> header line, newline, payload as sent (verbs/header.py)
+pending     zset    id -> place + priority × step
+suspects    zset    id -> same; lost its lease twice, is claimed alone; counts as pending
+held        zset    type>id -> 0; type unknown to the worker that claimed it; counts as pending
+active      zset    id -> claimed ms
+claims      hash    id -> fencing token, incarnation:seq
+leases      zset    incarnation -> expiry ms
+delayed     zset    id -> due ms
+retry       zset    id -> due ms
+waiting     zset    id -> since ms (unmet dependencies, or collecting in a group)
+completed   zset    id -> finished ms
+cancelled   zset    id -> finished ms
+dead        zset    id -> finished ms
+kept        zset    id -> keep-until ms; finished tasks that the count limit does not take
+trash       zset    id -> purge ms
+trashed     hash    id -> state|score|operation before it was deleted
+runs        hash    id -> timeline, one JSON line each
+tries       hash    id -> attempts|losses|ready ms
+progress    hash    id -> percent|ms|message
+cancels     hash    id -> JSON: who, when, force; an intent for an active task
+unique      hash    unique key -> owner id|expiry ms
+needs       zset    child>parent -> 0
+dependents  zset    parent>queue/child -> 0
+outbox      zset    parent -> next delivery ms
+groups      zset    type/group>id -> added ms
+groups_due  zset    type/group -> due ms
+policy      hash    registered, paused, limits, beat_ms, reap_after …
+requests    hash    caller -> seq|ms|codes|ids; makes a repeated exchange harmless
+counters    hash    lifetime counts
+minute:<m>  hash    counts and histograms of one minute, 26 h
+hours days  hash    rolled up: <hour>:<field>, <day>:<field>
+causes      hash    id -> fingerprint, of tasks in retry and dead
+errors      zset    fingerprint>id -> 0
+prints      hash    fingerprint -> summary; fingerprint>first, >last, >count
+fired       hash    schedule -> last epoch enqueued
+audit       stream  what operators did
+events      stream  failures, deaths, operators; every move while followed
+wake        list    at most one marker: something is claimable
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+DEFAULT_NAMESPACE: Final = "rediq"
+
+HASHES: Final = frozenset(
+    "tasks claims trashed runs tries progress cancels unique policy requests counters minute hours"
+    " days causes prints fired".split()
+)
+ZSETS: Final = frozenset(
+    "pending suspects held active leases delayed retry waiting completed cancelled dead kept trash"
+    " needs dependents outbox groups groups_due errors".split()
+)
+STREAMS: Final = frozenset({"audit", "events"})
+LISTS: Final = frozenset({"wake"})
+QUEUE_KEYS: Final = HASHES | ZSETS | STREAMS | LISTS
+GLOBAL_KEYS: Final = frozenset(
+    {"queues", "workers", "worker", "commands", "schedules", "schedules_due", "ops", "schema"}
+)
+# How long a minute bucket lives, in seconds: a day, and two hours for the roll-up to catch up.
+MINUTE_TTL_S: Final = 26 * 3_600
+
+
+def redis_type(name: str) -> str:
+    """Return the Redis type a queue's key has: hash, zset, stream or list."""
+    for kind, names in (("hash", HASHES), ("zset", ZSETS), ("stream", STREAMS), ("list", LISTS)):
+        if name in names:
+            return kind
+    raise KeyError(name)
+
+
+@lru_cache(maxsize=4096)
+def queue_prefix(namespace: str, queue: str) -> str:
+    """Return what every key of this queue starts with."""
+    return f"{namespace}:{{{queue}}}:"
+
+
+def minute_of(now_ms: int) -> int:
+    """Return the number of the minute an instant lies in."""
+    return now_ms // 60_000
+
+
+@lru_cache(maxsize=16_384)
+def _fixed_keys(namespace: str, queue: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    prefix = queue_prefix(namespace, queue)
+    return tuple(prefix + name for name in names)
+
+
+def queue_keys(
+    namespace: str, queue: str, names: tuple[str, ...], minute: int = 0
+) -> tuple[str, ...]:
+    """Return the keys of these names, in this order.
+
+    Args:
+        namespace: Prefix of everything.
+        queue: The queue; its name was checked before.
+        names: Names of the schema; `minute`, if among them, is last.
+        minute: Number that `minute` stands for.
+    """
+    if names[-1] == "minute":
+        prefix = queue_prefix(namespace, queue)
+        return (*_fixed_keys(namespace, queue, names[:-1]), f"{prefix}minute:{minute}")
+    return _fixed_keys(namespace, queue, names)
+
+
+def queue_key(namespace: str, queue: str, name: str) -> str:
+    """Return one key of a queue."""
+    return queue_prefix(namespace, queue) + name
+
+
+def global_key(namespace: str, name: str, suffix: str = "") -> str:
+    """Return a key of no queue: `queues`, `workers`, `worker:<id>`, `schedules` …"""
+    return f"{namespace}:{{~}}:{name}{':' + suffix if suffix else ''}"

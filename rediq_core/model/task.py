@@ -1,0 +1,212 @@
+"""What a producer says: `Task`, one piece of work, and `TaskType`, the contract for many.
+
+Both are frozen values without I/O. What a task leaves unset is settled by the worker when it runs:
+task, then task type, then queue, then default. Times, state, attempts and results are not here:
+they belong to `TaskView`, which is read from Redis.
+
+Example:
+    payment = TaskType("order:payment", PaymentPayload, queue="payment", priority=0)
+    await client.enqueue(payment.task(PaymentPayload(order_id=7), delay="5s"))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Literal, TypedDict, TypeVar
+
+from rediq_core.errors import InvalidOption
+from rediq_core.model.durations import Duration, duration_ms
+from rediq_core.model.ids import new_id
+from rediq_core.model.names import check_name
+from rediq_core.model.retry import BackoffLike, to_backoff
+
+DEFAULT_QUEUE = "default"
+DEFAULT_PRIORITY = 50
+LOWEST_PRIORITY = 100
+DEFAULT_MAX_RETRY = 3
+DEFAULT_TIMEOUT_MS = 30_000
+# Longest unique key, dependency id or own task id, in characters.
+MAX_KEY_LENGTH = 512
+# Most parents of one task: each costs a registration in its own queue.
+MAX_PARENTS = 1_000
+
+R = TypeVar("R")
+P = TypeVar("P")
+R_co = TypeVar("R_co", covariant=True)
+P_contra = TypeVar("P_contra", contravariant=True)
+
+OnDuplicate = Literal["raise", "return", "replace"]
+OnMissing = Literal["refuse", "run"]
+OnFailure = Literal["fail", "run", "cancel"]
+# A parent: its id, or the Task itself.
+Dependency = "str | Task[object]"
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[R_co]):
+    """One piece of work. Enqueued twice it runs once: its id is made with it.
+
+    Attributes:
+        type: Name that workers look the handler up by.
+        payload: None, JSON, or anything pydantic encodes; at most 512 KiB encoded.
+        queue: Where it waits.
+        priority: 0 most urgent to 100 least.
+        max_retry: Retries after the first run; None leaves it to the worker.
+        timeout: Longest run; None leaves it to the worker.
+        backoff: Delay before retries; None leaves it to the worker.
+        delay: Earliest start, counted from when Redis takes the task.
+        at: Earliest start as an aware datetime; not together with `delay`.
+        expires_in: Counted from when it is due; not started by then it is cancelled.
+        keep: Kept this long after it finished, whatever the queue's count limit says.
+        unique_key: At most one unfinished task of the queue has this key.
+        unique_for: The key is free again after this time even if its owner has not finished.
+        on_duplicate: What a taken unique key does: raise, return the owner's id, or replace it.
+        depends_on: Ids or Tasks that must finish first, in any queues.
+        on_missing_dependency: Refuse, or run as if an unknown parent had completed.
+        on_dependency_failure: What a dead or cancelled parent does to this task.
+        group: Collected with others of this type and name, and run together.
+        extra: Headers for middleware and search: text to JSON values.
+        cron: Registers a schedule instead of one task.
+        id: Own id, or "" for a fresh one.
+    """
+
+    type: str
+    payload: object = None
+    queue: str = dataclasses.field(default=DEFAULT_QUEUE, kw_only=True)
+    priority: int = dataclasses.field(default=DEFAULT_PRIORITY, kw_only=True)
+    max_retry: int | None = dataclasses.field(default=None, kw_only=True)
+    timeout: Duration | None = dataclasses.field(default=None, kw_only=True)
+    backoff: BackoffLike | None = dataclasses.field(default=None, kw_only=True)
+    delay: Duration | None = dataclasses.field(default=None, kw_only=True)
+    at: datetime | None = dataclasses.field(default=None, kw_only=True)
+    expires_in: Duration | None = dataclasses.field(default=None, kw_only=True)
+    keep: Duration | None = dataclasses.field(default=None, kw_only=True)
+    unique_key: str | None = dataclasses.field(default=None, kw_only=True)
+    unique_for: Duration | None = dataclasses.field(default=None, kw_only=True)
+    on_duplicate: OnDuplicate = dataclasses.field(default="raise", kw_only=True)
+    depends_on: str | Task[object] | Sequence[str | Task[object]] = dataclasses.field(
+        default=(), kw_only=True
+    )
+    on_missing_dependency: OnMissing = dataclasses.field(default="refuse", kw_only=True)
+    on_dependency_failure: OnFailure = dataclasses.field(default="fail", kw_only=True)
+    group: str | None = dataclasses.field(default=None, kw_only=True)
+    extra: Mapping[str, object] | None = dataclasses.field(default=None, kw_only=True)
+    cron: str | None = dataclasses.field(default=None, kw_only=True)
+    id: str = dataclasses.field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_name("type", self.type)
+        check_name("queue", self.queue)
+        priority = self.priority
+        if type(priority) is not int or not 0 <= priority <= LOWEST_PRIORITY:
+            raise InvalidOption(
+                f"priority {priority!r} is not a whole number from 0 to {LOWEST_PRIORITY}."
+            )
+        if self.id:
+            check_key("id", self.id)
+        else:
+            object.__setattr__(self, "id", new_id(self.queue))
+        # Most tasks set none of the rest: one comparison instead of a dozen.
+        if self._is_plain():
+            return
+        _check_rare_options(self)
+
+    def _is_plain(self) -> bool:
+        return (
+            self.max_retry is None
+            and self.timeout is None
+            and self.backoff is None
+            and self.delay is None
+            and self.at is None
+            and self.expires_in is None
+            and self.keep is None
+            and self.unique_key is None
+            and self.unique_for is None
+            and self.group is None
+            and self.extra is None
+            and not self.depends_on
+        )
+
+    def copy(self, **changes: object) -> Task[R_co]:
+        """Return a new piece of work like this one, with a new id unless one is given."""
+        changes.setdefault("id", "")
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # checked again by __post_init__
+
+    @property
+    def parent_ids(self) -> tuple[str, ...]:
+        """The ids this task depends on, in order."""
+        parents = self.depends_on
+        if isinstance(parents, str | Task):
+            parents = (parents,)
+        return tuple(parent.id if isinstance(parent, Task) else parent for parent in parents)
+
+
+def check_key(what: str, value: str) -> None:
+    """Refuse an id or unique key that is empty, too long, or holds control characters.
+
+    Raises:
+        InvalidOption: It does.
+    """
+    if not 0 < len(value) <= MAX_KEY_LENGTH or not value.isprintable():
+        raise InvalidOption(
+            f"{what} {value!r:.80} is not 1 to {MAX_KEY_LENGTH} printable characters."
+        )
+    if what != "unique_key" and ("|" in value or ">" in value or " " in value):
+        raise InvalidOption(f"{what} {value!r:.80} holds a space, '|' or '>'.")
+
+
+def _check_rare_options(task: Task[R_co]) -> None:
+    for name in ("timeout", "delay", "expires_in", "keep", "unique_for"):
+        value = getattr(task, name)
+        if value is not None:
+            duration_ms(value, name)
+    if task.max_retry is not None and (type(task.max_retry) is not int or task.max_retry < 0):
+        raise InvalidOption(f"max_retry {task.max_retry!r} is not a whole number from 0.")
+    if task.backoff is not None:
+        to_backoff(task.backoff)
+    if task.at is not None and (task.delay is not None or task.at.tzinfo is None):
+        raise InvalidOption("at takes an aware datetime, and not together with delay.")
+    if task.unique_key is not None:
+        check_key("unique_key", task.unique_key)
+    if task.group is not None:
+        check_name("group", task.group)
+    _check_parents(task)
+
+
+def _check_parents(task: Task[R_co]) -> None:
+    parents = task.parent_ids
+    if len(parents) > MAX_PARENTS:
+        raise InvalidOption(f"A task depends on at most {MAX_PARENTS} others.")
+    for parent in parents:
+        check_key("depends_on", parent)
+    if task.on_dependency_failure not in ("fail", "run", "cancel"):
+        raise InvalidOption(f"on_dependency_failure {task.on_dependency_failure!r} is not known.")
+    if task.on_duplicate not in ("raise", "return", "replace"):
+        raise InvalidOption(f"on_duplicate {task.on_duplicate!r} is not known.")
+
+
+class TaskOptions(TypedDict, total=False):
+    """What `TaskType.task` may override; the meaning is that of the same `Task` attributes."""
+
+    queue: str
+    priority: int
+    max_retry: int | None
+    timeout: Duration | None
+    backoff: BackoffLike | None
+    delay: Duration | None
+    at: datetime | None
+    expires_in: Duration | None
+    keep: Duration | None
+    unique_key: str | None
+    unique_for: Duration | None
+    on_duplicate: OnDuplicate
+    depends_on: str | Task[object] | Sequence[str | Task[object]]
+    on_missing_dependency: OnMissing
+    on_dependency_failure: OnFailure
+    group: str | None
+    extra: Mapping[str, object] | None
+    cron: str | None
+    id: str
