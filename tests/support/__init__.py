@@ -1,0 +1,1 @@
+"""What tests share: real servers, waiting on a predicate, a proxy that loses replies."""
