@@ -1,0 +1,127 @@
+"""Write rows as aligned columns of plain text.
+
+Own code because a table library costs more start-up time than the command itself. Every cell is
+neutralised here, so a caller cannot forget it. On a screen the table is cut to its width, the
+flexible columns first; into a pipe nothing is cut. It does not fetch, sort or page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rediq_cli.output.humanise import NOTHING
+from rediq_cli.output.neutralise import ELLIPSIS, safe
+from rediq_cli.output.terminal import Terminal
+from rediq_cli.output.width import cells, fit, pad
+
+GAP = "  "
+# A flexible column is never cut below this many cells: less does not identify anything.
+MIN_FLEXIBLE_CELLS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Describe one column.
+
+    Attributes:
+        title: Heading, upper case.
+        is_right: Align to the right, for numbers and durations.
+        is_flexible: May be cut when the screen is narrow.
+        is_wide: Shown only by `-o wide`.
+    """
+
+    title: str
+    is_right: bool = False
+    is_flexible: bool = False
+    is_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A cell that is coloured where colour is allowed."""
+
+    text: str
+    style: str | None = None
+
+
+Cell = None | int | str | bytes | Styled
+
+
+def table(
+    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], terminal: Terminal
+) -> Iterator[str]:
+    """Yield the heading and one line per row, without newlines.
+
+    Args:
+        columns: What to show, in order.
+        rows: One cell per column. Integers get thousands separators on a screen; None is a dash.
+        terminal: Where the lines go; its width 0 means nothing is cut.
+    """
+    body = [[_styled(cell, terminal) for cell in row] for row in rows]
+    heading = [Styled(column.title, "bold") for column in columns]
+    widths = [
+        max(cells(row[index].text) for row in (heading, *body)) for index in range(len(columns))
+    ]
+    if terminal.width:
+        _shrink(widths, columns, terminal.width - len(GAP) * (len(columns) - 1))
+    for row in (heading, *body):
+        yield _line(row, columns, widths, terminal)
+
+
+def _styled(cell: Cell, terminal: Terminal) -> Styled:
+    if cell is None:
+        return Styled(NOTHING, "dim")
+    if isinstance(cell, Styled):
+        return Styled(safe(cell.text), cell.style)
+    if isinstance(cell, int):
+        return Styled(f"{cell:,}" if terminal.is_tty else str(cell))
+    return Styled(safe(cell))
+
+
+def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
+    """Take cells from the widest flexible column until the row fits or none can give."""
+    flexible = [index for index, column in enumerate(columns) if column.is_flexible]
+    excess = sum(widths) - room
+    while excess > 0 and flexible:
+        widest = max(flexible, key=lambda index: widths[index])
+        if widths[widest] <= MIN_FLEXIBLE_CELLS:
+            return
+        others = [widths[index] for index in flexible if index != widest]
+        # Down to the next widest at once; equal columns then give a cell each in turn.
+        step = max(1, widths[widest] - max([MIN_FLEXIBLE_CELLS, *others]))
+        taken = min(step, excess)
+        widths[widest] -= taken
+        excess -= taken
+
+
+def _line(
+    row: Sequence[Styled], columns: Sequence[Column], widths: Sequence[int], terminal: Terminal
+) -> str:
+    ellipsis = terminal.glyph(ELLIPSIS, "~")
+    texts = [
+        pad(fit(cell.text, width, ellipsis), width, is_right=column.is_right)
+        for cell, column, width in zip(row, columns, widths, strict=True)
+    ]
+    if not columns[-1].is_right:
+        texts[-1] = texts[-1].rstrip()
+    plain = GAP.join(texts).rstrip()
+    if terminal.width and cells(plain) > terminal.width:
+        # Nothing could shrink further: cut at the edge rather than wrap. Colour codes would be
+        # cut with it, so such a line goes without.
+        return fit(plain, terminal.width, ellipsis)
+    painted = (terminal.paint(text, cell.style) for text, cell in zip(texts, row, strict=True))
+    return GAP.join(painted).rstrip()
+
+
+def pairs(rows: Iterable[tuple[str, Cell]], terminal: Terminal, indent: str = "") -> Iterator[str]:
+    """Yield one `name  value` line a row, values aligned; a row whose value is None is left out."""
+    shown = [(name, _styled(cell, terminal)) for name, cell in rows if cell is not None]
+    width = max((cells(name) for name, _ in shown), default=0)
+    for name, cell in shown:
+        text = cell.text
+        if terminal.width:
+            room = max(MIN_FLEXIBLE_CELLS, terminal.width - width - len(GAP) - len(indent))
+            text = fit(text, room, terminal.glyph(ELLIPSIS, "~"))
+        label = terminal.paint(pad(name, width), "dim")
+        yield f"{indent}{label}{GAP}{terminal.paint(text, cell.style)}"

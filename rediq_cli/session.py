@@ -1,0 +1,113 @@
+"""One command's way to the server: which one, under what name, and with what permission.
+
+Everything is found on first use, so a command that needs no server asks for none. Says on stderr
+when nothing was configured and it fell back. Owned by one command; leaving the with-block closes
+the connections.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import sys
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rediq_cli.diagnostics import DIAGNOSTICS, Diagnostics
+from rediq_cli.options import GlobalOptions
+from rediq_cli.output.terminal import terminal_of
+from rediq_cli.output.writer import Output
+from rediq_core.errors import Refused
+
+if TYPE_CHECKING:
+    from rediq_core.config.server import ServerChoice
+
+
+class Session:
+    """What a command has besides its own arguments.
+
+    Attributes:
+        options: The global options.
+        out: Where results go.
+        say: Where talk goes.
+    """
+
+    def __init__(self, options: GlobalOptions) -> None:
+        self.options = options
+        self.out = Output(options.output, terminal_of(sys.stdout, no_color=not options.has_color))
+        self.say: Diagnostics = DIAGNOSTICS
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        admin = self.__dict__.pop("admin", None)
+        if admin is not None:
+            admin.close()
+
+    @property
+    def command(self) -> list[str]:
+        """Return the words this command was called with, secrets hidden."""
+        from rediq_core.config.redact import redact_text  # noqa: PLC0415 - start-up: only for errors
+
+        return ["rediq", *(redact_text(word) for word in sys.argv[1:])]
+
+    @property
+    def config_path(self) -> Path | None:
+        """Return the file of -c, or None."""
+        return Path(self.options.config) if self.options.config else None
+
+    @cached_property
+    def server(self) -> ServerChoice:
+        """Decide which server to use; costs no round trip."""
+        from rediq_core.config.quick import resolve_server  # noqa: PLC0415 - start-up
+        from rediq_core.embedded import running_url  # noqa: PLC0415 - start-up
+
+        choice = resolve_server(
+            self.options.url,
+            os.environ,
+            self.config_path,
+            Path.cwd(),
+            profile=self.options.profile or "",
+            find_embedded=running_url,
+        )
+        for warning in choice.warnings:
+            self.say.warn(warning)
+        if choice.is_fallback:
+            self.say.note(f"Nothing is configured; using {choice.safe_url} ({choice.origin}).")
+        return choice
+
+    def writing(self) -> None:
+        """Refuse to go on if nothing may be changed.
+
+        Raises:
+            Refused: By --read-only, the environment, the configuration or the profile.
+        """
+        if self.options.is_read_only:
+            raise Refused(
+                "this command changes something, and --read-only was given.",
+                next_step="Leave out --read-only, and unset REDIQ_READ_ONLY.",
+            )
+        if self.server.is_read_only:
+            raise Refused(
+                "this command changes something, and this server is read-only.",
+                cause="[safety] read_only or the profile says so.",
+                next_step="Use another profile: --profile NAME",
+            )
+
+
+def actor() -> str:
+    """Return who acts, for the audit: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # no entry for this uid, as in many containers
+        user = str(os.getuid())
+    return f"{user}@{platform.node()}"

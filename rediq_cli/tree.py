@@ -1,0 +1,72 @@
+"""The table of commands: which noun is served by which module.
+
+Data only, so that `rediq --help`, typing errors and completion of the first word cost no import
+of Typer or of any command. A module is imported when its noun is used. Verbs are declared in the
+modules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """One first word.
+
+    Attributes:
+        name: The word.
+        summary: One line for help.
+        section: Heading it stands under in help.
+        verbs: The second words that help shows; empty if the noun is itself a command.
+    """
+
+    name: str
+    summary: str
+    section: str
+    verbs: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """Return the module that declares the noun's commands."""
+        return f"rediq_cli.commands.{self.name}"
+
+
+NOUNS: dict[str, Noun] = {
+    noun.name: noun
+    for noun in (
+        Noun("demo", "see it work: a server, a worker and live orders", "Start here"),
+        Noun(
+            "queue",
+            "what is queued, and whether it moves",
+            "Operate",
+            ("list", "inspect", "pause", "resume", "flush"),
+        ),
+        Noun(
+            "task",
+            "find, add and repair tasks",
+            "Operate",
+            ("list", "inspect", "enqueue", "retry", "cancel", "delete"),
+        ),
+        Noun("worker", "run workers and see them", "Operate", ("start", "list")),
+        Noun(
+            "redis",
+            "the server in use, and the embedded one",
+            "Set up",
+            ("status", "start", "stop"),
+        ),
+        Noun(
+            "config",
+            "write, show and check the configuration",
+            "Set up",
+            ("init", "show", "set", "check"),
+        ),
+        Noun("bench", "measure this server", "Set up", ("enqueue", "drain", "latency")),
+    )
+}
+
+NOUN_ALIASES: dict[str, str] = {}
+"""Other first words that mean a noun."""
+
+VERB_ALIASES = {"list": "ls", "inspect": "show", "delete": "rm"}
+"""The short form of a verb, wherever the verb exists."""
