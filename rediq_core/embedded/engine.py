@@ -165,9 +165,10 @@ def _say_version(path: str) -> str:
 
 def _parse_version(said: str, path: str) -> Engine | None:
     match = re.search(r"(valkey|redis) server v=(\d+(?:\.\d+)+)", said, re.IGNORECASE)
-    return (
-        Engine(match[1].lower(), _version(match[2]), str(Path(path).resolve())) if match else None
-    )
+    if match is None:
+        return None
+    # Not resolved: Debian's redis-server is a link to a file that acts by the name it is run as.
+    return Engine(match[1].lower(), _version(match[2]), str(Path(path).absolute()))
 
 
 def _version(text: str) -> tuple[int, ...]:
