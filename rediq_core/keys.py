@@ -2,8 +2,8 @@
 
 All keys of a queue are `{namespace}:{<queue>}:<name>`: one hash tag, so one slot in a Cluster, and
 one script may touch them all. The set is fixed; what varies is a member, never a key. Only
-`minute:<m>` carries a number, which the caller names. Keys of no queue share the tag `{~}`, which no
-queue can be called.
+`minute:<m>` carries a number, which the caller names (`minute_before` is the one before it). Keys
+of no queue share the tag `{~}`, which no queue can be called.
 
 name        type    member -> value
 tasks       hash    id -> header line, newline, payload as sent (verbs/header.py)
@@ -53,11 +53,11 @@ from typing import Final
 
 DEFAULT_NAMESPACE: Final = "rediq"
 
-HASHES: Final = frozenset(
+HASHES: Final = frozenset(  # noqa: SIM905  # a list of 18 quoted words is harder to read
     "tasks claims trashed runs tries progress cancels unique policy requests counters minute hours"
-    " days causes prints fired".split()
+    " days causes prints fired minute_before".split()
 )
-ZSETS: Final = frozenset(
+ZSETS: Final = frozenset(  # noqa: SIM905  # as above
     "pending suspects held active leases delayed retry waiting completed cancelled dead kept trash"
     " needs dependents outbox groups groups_due errors".split()
 )
@@ -104,13 +104,16 @@ def queue_keys(
     Args:
         namespace: Prefix of everything.
         queue: The queue; its name was checked before.
-        names: Names of the schema; `minute`, if among them, is last.
+        names: Names of the schema; `minute`, if among them, is last, after `minute_before`.
         minute: Number that `minute` stands for.
     """
-    if names[-1] == "minute":
-        prefix = queue_prefix(namespace, queue)
-        return (*_fixed_keys(namespace, queue, names[:-1]), f"{prefix}minute:{minute}")
-    return _fixed_keys(namespace, queue, names)
+    if names[-1] != "minute":
+        return _fixed_keys(namespace, queue, names)
+    this_minute = f"{queue_prefix(namespace, queue)}minute:{minute}"
+    if len(names) > 1 and names[-2] == "minute_before":
+        before = f"{queue_prefix(namespace, queue)}minute:{minute - 1}"
+        return (*_fixed_keys(namespace, queue, names[:-2]), before, this_minute)
+    return (*_fixed_keys(namespace, queue, names[:-1]), this_minute)
 
 
 def queue_key(namespace: str, queue: str, name: str) -> str:
@@ -119,5 +122,5 @@ def queue_key(namespace: str, queue: str, name: str) -> str:
 
 
 def global_key(namespace: str, name: str, suffix: str = "") -> str:
-    """Return a key of no queue: `queues`, `workers`, `worker:<id>`, `schedules` …"""
+    """Return a key of no queue, such as `queues` or `worker:<id>`."""
     return f"{namespace}:{{~}}:{name}{':' + suffix if suffix else ''}"

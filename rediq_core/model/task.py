@@ -33,16 +33,14 @@ MAX_KEY_LENGTH = 512
 # Most parents of one task: each costs a registration in its own queue.
 MAX_PARENTS = 1_000
 
-R = TypeVar("R")
-P = TypeVar("P")
+# Characters that separate ids from other text in the stores.
+_SEPARATORS = frozenset(" |>,/;")
+
 R_co = TypeVar("R_co", covariant=True)
-P_contra = TypeVar("P_contra", contravariant=True)
 
 OnDuplicate = Literal["raise", "return", "replace"]
 OnMissing = Literal["refuse", "run"]
 OnFailure = Literal["fail", "run", "cancel"]
-# A parent: its id, or the Task itself.
-Dependency = "str | Task[object]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +152,8 @@ def check_key(what: str, value: str) -> None:
         raise InvalidOption(
             f"{what} {value!r:.80} is not 1 to {MAX_KEY_LENGTH} printable characters."
         )
-    if what != "unique_key" and ("|" in value or ">" in value or " " in value):
-        raise InvalidOption(f"{what} {value!r:.80} holds a space, '|' or '>'.")
+    if what != "unique_key" and not _SEPARATORS.isdisjoint(value):
+        raise InvalidOption(f"{what} {value!r:.80} holds a space or one of | > , / ;")
 
 
 def _check_rare_options(task: Task[R_co]) -> None:

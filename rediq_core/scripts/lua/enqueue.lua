@@ -1,0 +1,105 @@
+#!lua
+-- enqueue: take 1 to 500 tasks into one queue; each is taken or refused alone.
+-- KEYS tasks pending suspects held active delayed retry waiting cancelled runs tries unique needs
+-- KEYS dependents outbox policy counters wake minute
+-- ARGV now:ms flags:letters tasks:int
+-- then for each task: id options tail
+--   flags R: the queue is in the global set of queues, so mark it registered
+--   options: priority, then any of ;d<delay ms> ;a<due ms> ;e<expires ms after due> ;f<unique for ms>
+--   ;o<t: return the owner, p: replace it> ;n<parent,parent…: unmet dependencies>
+--   tail: timeout|flags|type|unique|group|options\npayload
+-- RETURNS [status, now, codes, owner, owner …]
+--   status 1 done, 0 unregistered: nothing done, add the queue to the set and repeat with R
+--   codes, one letter a task: 1 taken, 2 the caller's own repeat, 3 id known with other content,
+--   4 unique key taken (an owner follows), 5 queue full, 6 owner is active, not replaced (owner follows)
+-- MOVES (new)->pending|delayed|waiting pending|delayed|retry|waiting->cancelled
+--@include now
+--@include tools
+--@include place
+--@include final
+--@include runs
+--@include wake
+--@include count
+--@include unique
+local total = tonumber(a_tasks)
+for _, key in ipairs({k_tasks, k_runs, k_tries, k_policy, k_counters, k_minute}) do redis.call('HLEN', key) end
+for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting, k_cancelled, k_needs,
+  k_outbox}) do redis.call('ZCARD', key) end
+redis.call('LLEN', k_wake)
+local policy = redis.call('HMGET', k_policy, 'registered', 'paused', 'step', 'max_len', 'max_blob')
+if not policy[1] then
+  if not string.find(a_flags, 'R', 1, true) then return {0, now, ''} end
+  redis.call('HSET', k_policy, 'registered', '1')
+end
+local step, room, biggest = tonumber(policy[3]), nil, tonumber(policy[5]) or 0
+if policy[4] then
+  room = tonumber(policy[4])
+  for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting}) do
+    room = room - redis.call('ZCARD', key)
+  end
+end
+local ids, codes, owners, seen = {}, {}, {}, {}
+local stores, puts = {}, {pending = {}, delayed = {}, waiting = {}, needs = {}}
+for i = 1, total do ids[i] = ARGV[i * 3 + 1] end
+local known, soonest = redis.call('HMGET', k_tasks, unpack(ids)), nil
+local function same(stored, priority, tail)
+  local old, rest = string.match(stored, '^1|(%d+)|%d+|%d+|(.*)$')
+  return old == priority and rest == tail
+end
+local function store(id, priority, place, expires, tail)
+  local stored = '1|' .. priority .. '|' .. int(place) .. '|' .. int(expires) .. '|' .. tail
+  if #stored > 40000 and #stored > biggest then
+    biggest = #stored
+    redis.call('HSET', k_policy, 'max_blob', biggest)
+  end
+  add(stores, id, stored)
+  seen[id] = stored
+  if room then room = room - 1 end
+end
+local function take(id, options, tail)
+  local priority = string.match(options, '^%d+')
+  if priority == options then
+    store(id, priority, now, 0, tail)
+    add(puts.pending, int(now + tonumber(priority) * (step or STEP)), id)
+    return '1'
+  end
+  local unique = string.match(tail, '^%d+|[^|]*|[^|]*|([^|]*)|')
+  local code, owner = take_unique(id, unique, tonumber(string.match(options, ';f(%d+)')), string.match(options, ';o(%a)'))
+  if code then owners[#owners + 1] = owner return code end
+  local due = now + (tonumber(string.match(options, ';d(%d+)')) or 0)
+  due = tonumber(string.match(options, ';a(%d+)')) or due
+  local expires = tonumber(string.match(options, ';e(%d+)'))
+  local place = due > now and due or now
+  store(id, priority, place, expires and place + expires or 0, tail)
+  local parents = string.match(options, ';n(.*)$')
+  if parents then
+    add(puts.waiting, int(now), id)
+    for parent in string.gmatch(parents, '[^,]+') do add(puts.needs, 0, id .. '>' .. parent) end
+  elseif due > now then
+    add(puts.delayed, int(due), id)
+    if not soonest or due < soonest then soonest = due end
+  else
+    add(puts.pending, int(place + tonumber(priority) * (step or STEP)), id)
+  end
+  return '1'
+end
+for i = 1, total do
+  local id, options, tail = ids[i], ARGV[i * 3 + 2], ARGV[i * 3 + 3]
+  local stored = known[i] or seen[id]
+  if stored then codes[i] = same(stored, string.match(options, '^%d+'), tail) and '2' or '3'
+  elseif room and room < 1 then codes[i] = '5'
+  else codes[i] = take(id, options, tail) end
+end
+local function head(zset)
+  local first = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
+  return #first > 0 and tonumber(first[2]) or math.huge
+end
+if soonest and soonest < head(k_delayed) and soonest < head(k_retry) then wake() end
+apply('HSET', k_tasks, stores)
+for name, key in pairs({pending = k_pending, delayed = k_delayed, waiting = k_waiting, needs = k_needs}) do
+  apply('ZADD', key, puts[name])
+end
+if #puts.pending > 0 and not policy[2] then wake() end
+tally('enqueued', #stores / 2)
+count(counts)
+return {1, now, table.concat(codes), unpack(owners)}

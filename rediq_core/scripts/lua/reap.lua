@@ -1,0 +1,96 @@
+#!lua flags=allow-oom
+-- reap: give back what dead incarnations held, a chunk of `active` a call.
+-- KEYS tasks pending suspects active claims leases cancelled dead runs tries progress cancels unique
+-- KEYS dependents outbox policy counters causes errors prints events wake minute
+-- ARGV now:ms lease:ms start:rank limit:int charge:bit
+-- then each incarnation that its own parent knows to be dead; none: those whose lease expired
+-- RETURNS [now, next start or -1, deliver, id, outcome, incarnation, …]
+--   outcome pending, suspect, dead, cancelled; charge 0: a bystander, no loss is counted
+-- MOVES active->pending|dead|cancelled
+--@include now
+--@include tools
+--@include place
+--@include final
+--@include runs
+--@include wake
+--@include count
+--@include failure
+local MAX_LOSSES = 3
+for _, key in ipairs({k_tasks, k_claims, k_runs, k_tries, k_progress, k_cancels, k_counters, k_minute, k_causes,
+  k_prints}) do redis.call('HLEN', key) end
+for _, key in ipairs({k_pending, k_suspects, k_active, k_leases, k_cancelled, k_dead, k_outbox, k_errors}) do
+  redis.call('ZCARD', key)
+end
+redis.call('LLEN', k_wake)
+redis.call('XLEN', k_events)
+local policy = redis.call('HMGET', k_policy, 'beat_ms', 'reap_after', 'step')
+local start, limit = tonumber(a_start), tonumber(a_limit)
+if start == 0 then
+  for i = 6, #ARGV do redis.call('ZREM', k_leases, ARGV[i]) end
+  -- The beat is only read here: a reaper that alone outlives everybody must not vouch for Redis.
+  local last, after = tonumber(policy[1]) or 0, tonumber(policy[2]) or 0
+  local was_away = last > 0 and (now - last > tonumber(a_lease) / 2 or last > now)
+  if #ARGV == 5 and now >= after and not was_away then
+    redis.call('ZREMRANGEBYSCORE', k_leases, '-inf', '(' .. int(now))
+  end
+end
+local ids = redis.call('ZRANGE', k_active, start, start + limit - 1)
+if #ids == 0 then return {now, -1, ''} end
+local tokens, reply, kept = redis.call('HMGET', k_claims, unpack(ids)), {}, 0
+local tries, stored = redis.call('HMGET', k_tries, unpack(ids)), nil
+local puts = {pending = {}, suspects = {}, dead = {}, cancelled = {}, tries = {}, causes = {}, errors = {}}
+local gone, lines = {}, {}
+local function lose(id, incarnation, tried)
+  local attempts, losses = string.match(tried or '0|0|0', '^(%d+)|(%d+)')
+  losses = tonumber(losses) + tonumber(a_charge)
+  local note, cancel = '"w":"' .. incarnation .. '","t":' .. int(now), redis.call('HGET', k_cancels, id)
+  local blob = redis.call('HGET', k_tasks, id)
+  if not blob then return 'gone' end
+  if a_charge == '1' then tally('lost') end
+  add(puts.tries, id, attempts .. '|' .. losses .. '|' .. int(now))
+  local _, unique = names_of(blob)
+  local outcome = 'pending'
+  if cancel then
+    add(puts.cancelled, int(now), id)
+    add(lines, id, '{"o":"cancelled",' .. note .. ',"n":' .. cancel .. '}\n')
+    outcome = 'cancelled'
+  elseif losses >= MAX_LOSSES then
+    add(puts.dead, int(now), id)
+    add(lines, id, '{"o":"poison",' .. note .. ',"l":' .. losses .. '}\n')
+    note_failure(id, 'd', 'poison|Poison: lost its worker ' .. losses .. ' times', puts)
+    outcome = 'dead'
+  else
+    add(lines, id, '{"o":"' .. (a_charge == '1' and 'lost' or 'released') .. '",' .. note .. ',"l":' .. losses .. '}\n')
+    local score = int(score_of(blob, tonumber(policy[3])))
+    if losses == MAX_LOSSES - 1 then add(puts.suspects, score, id) outcome = 'suspect'
+    else add(puts.pending, score, id) end
+  end
+  if outcome == 'dead' or outcome == 'cancelled' then
+    release_unique(id, unique)
+    tell_children(id)
+    tally(outcome)
+  else tally('recovered') end
+  return outcome
+end
+for i = 1, #ids do
+  local incarnation = tokens[i] and string.match(tokens[i], '^(.*):%d+$')
+  if incarnation and redis.call('ZSCORE', k_leases, incarnation) then kept = kept + 1
+  else
+    add(gone, ids[i])
+    add(reply, ids[i], lose(ids[i], incarnation or '', tries[i]), incarnation or '')
+  end
+end
+if #gone > 0 then
+  redis.call('ZREM', k_active, unpack(gone))
+  redis.call('HDEL', k_claims, unpack(gone))
+  redis.call('HDEL', k_cancels, unpack(gone))
+  redis.call('HDEL', k_progress, unpack(gone))
+  for name, key in pairs({pending = k_pending, suspects = k_suspects, dead = k_dead, cancelled = k_cancelled,
+    errors = k_errors}) do apply('ZADD', key, puts[name]) end
+  apply('HSET', k_tries, puts.tries)
+  apply('HSET', k_causes, puts.causes)
+  append_runs(lines)
+  count(counts)
+  wake()
+end
+return {now, #ids < limit and -1 or start + kept, table.concat(deliver, ','), unpack(reply)}

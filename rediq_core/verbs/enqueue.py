@@ -1,0 +1,165 @@
+"""Enqueue: from a producer's Task to the one script call that takes it.
+
+Pure functions; the client decides when to send and what to do with each task's outcome. Dependencies
+are registered at the parents first (verbs/dependencies.py) and arrive here as the ones still unmet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rediq_core.connection.raw import Arg, Reply
+from rediq_core.errors import DuplicateTask, QueueFull, RediqError, WrongState
+from rediq_core.model.codec import MAX_PAYLOAD_BYTES, encode
+from rediq_core.model.durations import duration_ms
+from rediq_core.model.header import header_tail
+from rediq_core.model.task import Task
+from rediq_core.scripts.call import Call, Space
+from rediq_core.scripts.loader import load
+
+# Most tasks of one call, and most bytes of their payloads together: a call blocks the server.
+MAX_TASKS = 500
+MAX_BYTES = 4 * 1024 * 1024
+
+_TAKEN, _REPEAT = "1", "2"
+_DUPLICATE = {"return": ";ot", "replace": ";op", "raise": ""}
+
+
+class EncodedTask(NamedTuple):
+    """A task as the script takes it.
+
+    Attributes:
+        id: The task's id.
+        options: Priority, then what only some tasks have (see enqueue.lua).
+        tail: The stored form after `expires_ms`.
+    """
+
+    id: str
+    options: str
+    tail: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueReply:
+    """What became of a batch.
+
+    Attributes:
+        is_registered: False if nothing was done because the queue is not in the set of queues.
+        now_ms: Server time.
+        codes: One letter a task, see enqueue.lua.
+        owners: Owner ids of refused duplicates, in order.
+    """
+
+    is_registered: bool
+    now_ms: int
+    codes: str
+    owners: tuple[str, ...]
+
+
+def encode_task(
+    task: Task[object], *, unmet: Sequence[str] = (), limit_bytes: int = MAX_PAYLOAD_BYTES
+) -> EncodedTask:
+    """Encode a task for its queue.
+
+    Args:
+        task: The task.
+        unmet: Parents that have not finished; the task waits for them.
+        limit_bytes: Largest payload taken.
+
+    Raises:
+        InvalidPayload: The payload is not JSON.
+        PayloadTooLarge: It is over the limit.
+    """
+    tail = header_tail(task, encode(task.payload, limit_bytes=limit_bytes))
+    if task._is_plain():  # noqa: SLF001  # what "plain" means is Task's
+        return EncodedTask(task.id, str(task.priority), tail)
+    options = str(task.priority)
+    if task.delay is not None:
+        options += f";d{duration_ms(task.delay, 'delay')}"
+    if task.at is not None:
+        options += f";a{max(round(task.at.timestamp() * 1000), 0)}"
+    if task.expires_in is not None:
+        options += f";e{duration_ms(task.expires_in, 'expires_in')}"
+    if task.unique_for is not None:
+        options += f";f{duration_ms(task.unique_for, 'unique_for')}"
+    options += _DUPLICATE[task.on_duplicate]
+    if unmet:
+        options += ";n" + ",".join(unmet)
+    return EncodedTask(task.id, options, tail)
+
+
+def enqueue(
+    space: Space,
+    queue: str,
+    tasks: Sequence[EncodedTask],
+    *,
+    minute: int,
+    is_registering: bool = False,
+) -> Call[EnqueueReply]:
+    """Take tasks into a queue: one round trip, O(log n) a task. Safe to repeat by id.
+
+    Args:
+        space: Namespace and clock.
+        queue: The tasks' queue.
+        tasks: 1 to MAX_TASKS of them.
+        minute: Number of the server's minute, for the counters.
+        is_registering: The queue's name is in the global set by now.
+    """
+    args: list[Arg] = ["R" if is_registering else "", len(tasks)]
+    for task in tasks:
+        args += task
+    return space.call(load("enqueue"), queue, args, _read, minute=minute)
+
+
+def _read(reply: Reply) -> EnqueueReply:
+    status, now_ms, codes, *owners = reply
+    return EnqueueReply(
+        status == 1, now_ms, codes.decode(), tuple(owner.decode() for owner in owners)
+    )
+
+
+def outcomes(tasks: Sequence[Task[object]], reply: EnqueueReply) -> list[str | RediqError]:
+    """Return for each task its id, its owner's id, or the error that refused it."""
+    if reply.codes.count(_TAKEN) == len(tasks):
+        return [task.id for task in tasks]
+    owners = iter(reply.owners)
+    return [
+        _outcome(task, code, next(owners) if code in "46" else "")
+        for task, code in zip(tasks, reply.codes, strict=True)
+    ]
+
+
+def _outcome(task: Task[object], code: str, owner: str) -> str | RediqError:
+    if code in (_TAKEN, _REPEAT):
+        return task.id
+    if code == "3":
+        return DuplicateTask(
+            f"Task {task.id} is already known with other content.",
+            owner_id=task.id,
+            cause="One Task is one piece of work; an id is never used for another.",
+            next_step="Enqueue task.copy(…), which gets a new id.",
+        )
+    if code == "5":
+        return QueueFull(
+            f"Queue {task.queue} is full, so {task.type} was not taken.",
+            cause="It holds as many unfinished tasks as its max_len allows.",
+            next_step=f"Let it drain, or raise the limit: rediq queue limit {task.queue} --max-len N",
+        )
+    if code == "4" and task.on_duplicate == "return":
+        return owner
+    if code == "4":
+        return DuplicateTask(
+            f"Unique key {task.unique_key!r} of queue {task.queue} is held by task {owner}.",
+            owner_id=owner,
+            cause="That task has not finished.",
+            next_step=f'Use on_duplicate="return", or look: rediq task inspect {owner}',
+        )
+    return WrongState(
+        f"Task {owner} holds unique key {task.unique_key!r} and is active, so it was not replaced.",
+        task_id=owner,
+        state="active",
+        cause="A running task cannot be replaced.",
+        next_step=f"Cancel it first: rediq task cancel {owner}",
+    )
