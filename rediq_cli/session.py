@@ -85,17 +85,25 @@ class Session:
             self.say.note(f"Nothing is configured; using {choice.safe_url} ({choice.origin}).")
         return choice
 
-    def writing(self) -> None:
-        """Refuse to go on if nothing may be changed.
+    def refuse_if_read_only(self) -> None:
+        """Refuse to go on if --read-only or the environment forbids changes.
 
         Raises:
-            Refused: By --read-only, the environment, the configuration or the profile.
+            Refused: They do.
         """
         if self.options.is_read_only:
             raise Refused(
                 "this command changes something, and --read-only was given.",
                 next_step="Leave out --read-only, and unset REDIQ_READ_ONLY.",
             )
+
+    def refuse_if_read_only_server(self) -> None:
+        """Refuse to go on if anything forbids changes on the server in use.
+
+        Raises:
+            Refused: By --read-only, the environment, the configuration or the profile.
+        """
+        self.refuse_if_read_only()
         if self.server.is_read_only:
             raise Refused(
                 "this command changes something, and this server is read-only.",

@@ -1,14 +1,186 @@
-"""`rediq config`."""
+"""`rediq config`: write, show, change and check the configuration file."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rediq_cli.exit_codes import ExitCode
 from rediq_cli.leaf import Group
+from rediq_cli.output.json import Json, line
+from rediq_cli.output.neutralise import safe
+from rediq_cli.output.table import Cell, Column
+from rediq_cli.output.writer import Listing
 from rediq_cli.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rediq_core.config.loader import LoadedSettings
+    from rediq_core.config.show import Row
 
 GROUP = Group("config")
 
 
-@GROUP.leaf("show", examples=[("config show --origin", "where each value comes from")])
-def show(session: Session) -> None:
-    """Print the settings in force."""
-    session.say.note("hi")
+@GROUP.leaf(
+    "init",
+    examples=[("config init", "write ./rediq.toml"), ("config init shop.toml", "")],
+)
+def init(
+    session: Session,
+    path: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="the new file; else -c, else ./rediq.toml")
+    ] = None,
+) -> None:
+    """Write a commented configuration file that names every setting."""
+    from pathlib import Path
+
+    from rediq_core.config.editing import init_file
+    from rediq_core.config.files import DEFAULT_FILE
+
+    session.refuse_if_read_only()
+    target = Path(path or session.options.config or DEFAULT_FILE)
+    init_file(target)
+    session.out.one(
+        lines=lambda: [f"wrote {safe(str(target))}; check it: rediq config check -c {target}"],
+        record=lambda: {"path": str(target)},
+        ids=[str(target)],
+    )
+
+
+@GROUP.leaf(
+    "show",
+    examples=[
+        ("config show", "the settings in force"),
+        ("config show --origin", "where each value comes from"),
+        ("config show worker", "one section"),
+    ],
+)
+def show(
+    session: Session,
+    section: Annotated[
+        str | None, typer.Argument(metavar="SECTION", help="a section, or the start of a key")
+    ] = None,
+    has_origin: Annotated[
+        bool, typer.Option("--origin", help="say where each value comes from")
+    ] = False,
+) -> None:
+    """Show the settings in force, secrets hidden."""
+    from rediq_core.config.show import rows_of
+    from rediq_core.errors import InvalidOption
+
+    rows = [row for row in rows_of(_load(session)) if section is None or _is_in(row, section)]
+    if section is not None and not rows:
+        raise InvalidOption(
+            f"no setting is called {section!r} or starts with it.",
+            next_step="See all: rediq config show",
+        )
+    has_origin = has_origin or session.out.format == "wide"
+    columns = [Column("KEY"), Column("VALUE", is_flexible=True)]
+    columns += [Column("ORIGIN", is_flexible=True)] if has_origin else []
+    listing: Listing[Row] = Listing(
+        columns=columns,
+        row=lambda row: _cells(row, has_origin=has_origin),
+        record=_record,
+        id_of=lambda row: row.key,
+    )
+    session.out.items(rows, listing)
+
+
+@GROUP.leaf(
+    "set",
+    examples=[
+        ("config set worker.concurrency 20", ""),
+        ("config set queues.payment.timeout 60s -c shop.toml", ""),
+    ],
+)
+def set_value(
+    session: Session,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="such as worker.concurrency")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="text, number, true or a list")],
+) -> None:
+    """Change one setting in the file, which loses its comments."""
+    from rediq_core.config.editing import set_key
+    from rediq_core.config.redact import redact_fields
+
+    session.refuse_if_read_only()
+    target = _file_to_edit(session)
+    written = set_key(target, key, value)
+    shown = redact_fields({key.rpartition(".")[2]: written})
+    text = next(iter(shown.values())) if isinstance(shown, dict) else written
+    session.out.one(
+        lines=lambda: [f"{safe(key)} = {safe(line(_json(text)))} in {safe(str(target))}"],
+        record=lambda: {"key": key, "value": _json(text), "path": str(target)},
+        ids=[key],
+    )
+
+
+@GROUP.leaf(
+    "check",
+    examples=[
+        ("config check", "exit 6 if something is wrong"),
+        ("config check -c /srv/shop/config.toml", ""),
+    ],
+)
+def check(session: Session) -> None:
+    """Check every setting and import every handler, without connecting."""
+    from rediq_core.errors import ConfigError
+
+    try:
+        loaded = _load(session)
+    except ConfigError as error:
+        session.say.error(error)
+        raise typer.Exit(ExitCode.TIMED_OUT) from error
+    session.out.one(
+        lines=lambda: [f"{safe(str(loaded.path or 'the defaults'))}: no problems found"],
+        record=lambda: {"path": str(loaded.path) if loaded.path else None, "problems": []},
+        ids=[],
+    )
+
+
+def _load(session: Session) -> LoadedSettings:
+    import os
+    from pathlib import Path
+
+    from rediq_core.config.loader import load_settings
+
+    flags = {"redis.url": session.options.url}
+    loaded = load_settings(session.config_path, os.environ, flags, Path.cwd())
+    for warning in loaded.warnings:
+        session.say.warn(warning)
+    return loaded
+
+
+def _is_in(row: Row, section: str) -> bool:
+    return row.key == section or row.key.startswith(section.rstrip(".") + ".")
+
+
+def _cells(row: Row, *, has_origin: bool) -> list[Cell]:
+    value = None if row.value is None else line(_json(row.value))
+    return [row.key, value, row.origin] if has_origin else [row.key, value]
+
+
+def _record(row: Row) -> Json:
+    return {"key": row.key, "value": _json(row.value), "origin": row.origin}
+
+
+def _json(value: object) -> Json:
+    """Return a value of the settings as JSON; they are dumped as JSON values already."""
+    if isinstance(value, dict):
+        return {str(key): _json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(inner) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _file_to_edit(session: Session) -> Path:
+    import os
+    from pathlib import Path
+
+    from rediq_core.config.files import DEFAULT_FILE, find_file
+
+    named = session.config_path
+    if named is not None:
+        return named
+    return find_file(None, os.environ, Path.cwd()) or Path(DEFAULT_FILE)

@@ -1,0 +1,83 @@
+"""`rediq redis`: the server in use, and the embedded one that can be started here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rediq_cli.leaf import Group
+from rediq_cli.output.json import Json
+from rediq_cli.output.neutralise import safe
+from rediq_cli.session import Session
+
+if TYPE_CHECKING:
+    from rediq_core.embedded import Running
+
+GROUP = Group("redis")
+
+DataDir = Annotated[
+    str | None,
+    typer.Option(
+        "--data-dir", metavar="DIR", help="its directory; else REDIQ_HOME/embedded, else your own"
+    ),
+]
+
+
+@GROUP.leaf(
+    "start",
+    examples=[
+        ("redis start", "start it, or find it running"),
+        ("redis start --data-dir /srv/queue", ""),
+        ("REDIQ_SERVER_BIN=/usr/bin/redis-server rediq redis start", ""),
+    ],
+)
+def start(session: Session, data_dir: DataDir = None) -> None:
+    """Start the embedded server.
+
+    It keeps running, and every command finds it when no server is configured.
+    """
+    from rediq_core.embedded import ensure
+
+    session.refuse_if_read_only()
+    running = ensure(data_dir)
+    session.out.one(
+        lines=lambda: [
+            f"{'started' if running.started else 'already running:'} {running.engine.label}"
+            f" at {safe(running.url)} (pid {running.pid})",
+            f"data in {safe(str(running.data_dir))}",
+        ],
+        record=lambda: _record(running),
+        ids=[running.url],
+    )
+
+
+@GROUP.leaf(
+    "stop",
+    examples=[("redis stop", "its data stays; start finds it again")],
+)
+def stop(session: Session, data_dir: DataDir = None) -> None:
+    """Stop the embedded server, its data written."""
+    from rediq_core.embedded import status as embedded_status
+    from rediq_core.embedded import stop as embedded_stop
+
+    session.refuse_if_read_only()
+    running = embedded_status(data_dir)
+    was_running = embedded_stop(data_dir)
+    text = "stopped" if was_running else "no embedded server is running"
+    session.out.one(
+        lines=lambda: [f"{text}: data in {safe(str(running.data_dir))}" if running else text],
+        record=lambda: {"stopped": was_running, "url": running.url if running else None},
+        ids=[running.url] if running else [],
+    )
+
+
+def _record(running: Running) -> Json:
+    return {
+        "url": running.url,
+        "pid": running.pid,
+        "started": running.started,
+        "engine": running.engine.label,
+        "data_dir": str(running.data_dir),
+        "socket": str(running.socket_path),
+    }
