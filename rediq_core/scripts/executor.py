@@ -125,7 +125,7 @@ def is_before_7(info: Reply) -> bool:
     for line in bytes(info).decode("utf-8", "replace").splitlines():
         name, _, version = line.partition(":")
         if name == "redis_version":
-            return int(version.split(".")[0]) < 7  # noqa: PLR2004  # Redis 7 brought script flags
+            return int(version.split(".")[0]) < 7  # Redis 7 brought script flags
     return False
 
 

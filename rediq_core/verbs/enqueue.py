@@ -1,7 +1,8 @@
 """Enqueue: from a producer's Task to the one script call that takes it.
 
-Pure functions; the client decides when to send and what to do with each task's outcome. Dependencies
-are registered at the parents first (verbs/dependencies.py) and arrive here as the ones still unmet.
+Pure functions; the client decides when to send and what to do with each task's outcome.
+Dependencies are registered at the parents first (verbs/dependencies.py) and arrive here as the ones
+still unmet.
 """
 
 from __future__ import annotations
@@ -134,28 +135,38 @@ def outcomes(tasks: Sequence[Task[object]], reply: EnqueueReply) -> list[str | R
 def _outcome(task: Task[object], code: str, owner: str) -> str | RediqError:
     if code in (_TAKEN, _REPEAT):
         return task.id
-    if code == "3":
-        return DuplicateTask(
-            f"Task {task.id} is already known with other content.",
-            owner_id=task.id,
-            cause="One Task is one piece of work; an id is never used for another.",
-            next_step="Enqueue task.copy(…), which gets a new id.",
-        )
-    if code == "5":
-        return QueueFull(
-            f"Queue {task.queue} is full, so {task.type} was not taken.",
-            cause="It holds as many unfinished tasks as its max_len allows.",
-            next_step=f"Let it drain, or raise the limit: rediq queue limit {task.queue} --max-len N",
-        )
     if code == "4" and task.on_duplicate == "return":
         return owner
-    if code == "4":
-        return DuplicateTask(
-            f"Unique key {task.unique_key!r} of queue {task.queue} is held by task {owner}.",
-            owner_id=owner,
-            cause="That task has not finished.",
-            next_step=f'Use on_duplicate="return", or look: rediq task inspect {owner}',
-        )
+    return _REFUSALS[code](task, owner)
+
+
+def _id_is_known(task: Task[object], _: str) -> RediqError:
+    return DuplicateTask(
+        f"Task {task.id} is already known with other content.",
+        owner_id=task.id,
+        cause="One Task is one piece of work; an id is never used for another.",
+        next_step="Enqueue task.copy(…), which gets a new id.",
+    )
+
+
+def _key_is_taken(task: Task[object], owner: str) -> RediqError:
+    return DuplicateTask(
+        f"Unique key {task.unique_key!r} of queue {task.queue} is held by task {owner}.",
+        owner_id=owner,
+        cause="That task has not finished.",
+        next_step=f'Use on_duplicate="return", or look: rediq task inspect {owner}',
+    )
+
+
+def _queue_is_full(task: Task[object], _: str) -> RediqError:
+    return QueueFull(
+        f"Queue {task.queue} is full, so {task.type} was not taken.",
+        cause="It holds as many unfinished tasks as its max_len allows.",
+        next_step=f"Let it drain, or raise it: rediq queue limit {task.queue} --max-len N",
+    )
+
+
+def _owner_is_active(task: Task[object], owner: str) -> RediqError:
     return WrongState(
         f"Task {owner} holds unique key {task.unique_key!r} and is active, so it was not replaced.",
         task_id=owner,
@@ -163,3 +174,11 @@ def _outcome(task: Task[object], code: str, owner: str) -> str | RediqError:
         cause="A running task cannot be replaced.",
         next_step=f"Cancel it first: rediq task cancel {owner}",
     )
+
+
+_REFUSALS = {
+    "3": _id_is_known,
+    "4": _key_is_taken,
+    "5": _queue_is_full,
+    "6": _owner_is_active,
+}

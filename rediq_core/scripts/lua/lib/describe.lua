@@ -4,7 +4,8 @@ local function describe(id, name, score)
   local stored = redis.call('HGET', k_tasks, id)
   if not name then
     if not stored then return end
-    name, _, score = find(id, stored)
+    local key
+    name, key, score = find(id, stored)
   end
   return {id, name or '', score or '', stored or '', redis.call('HGET', k_tries, id) or '',
     redis.call('HGET', k_runs, id) or '', redis.call('HGET', k_progress, id) or '',

@@ -1,0 +1,124 @@
+"""Moves: what an operator does to tasks, each checked and moved alone, and queue policy.
+
+Pure functions. Which tasks to act on, how to ask for confirmation and how to batch belong to the
+admin floor; the legal sources and targets of each verb are decided in moves.lua.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rediq_core.connection.raw import Reply
+from rediq_core.scripts.call import Call, Space
+from rediq_core.scripts.loader import load
+
+# Ids of one call.
+MAX_MOVES = 500
+# How long deleted tasks can be restored, in milliseconds: a day.
+TRASH_MS = 86_400_000
+
+
+class MoveVerb(StrEnum):
+    """What an operator can do to tasks."""
+
+    RETRY = "retry"
+    RUN = "run"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    RESTORE = "restore"
+    RESCHEDULE = "reschedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who acts, and how.
+
+    Attributes:
+        verb: What to do.
+        by: Who does it, as "user@host".
+        reason: Why, or "".
+        operation: Names this act in the audit and for undo.
+        expect: Act only on tasks in this state; "" for any the verb takes.
+        purge_ms: For delete: time in trash; 0 deletes for good.
+        due_ms: For reschedule: when, in epoch ms.
+        is_forced: For cancel: kill what does not stop by itself.
+    """
+
+    verb: MoveVerb
+    by: str
+    reason: str = ""
+    operation: str = ""
+    expect: str = ""
+    purge_ms: int = TRASH_MS
+    due_ms: int = 0
+    is_forced: bool = False
+
+    def note(self) -> str:
+        """Return who and why as the JSON that timelines and the audit keep."""
+        note: dict[str, object] = {"by": self.by}
+        if self.reason:
+            note["why"] = self.reason
+        if self.is_forced:
+            note["force"] = True
+        return json.dumps(note, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one call did.
+
+    Attributes:
+        now_ms: Server time.
+        words: For each id in order: moved, intent, unknown, unique, or the state it was left in.
+        deliver: Parents whose children must be told now.
+    """
+
+    now_ms: int
+    words: tuple[str, ...]
+    deliver: tuple[str, ...]
+
+
+def move(space: Space, queue: str, act: Act, ids: Sequence[str], *, minute: int) -> Call[Moved]:
+    """Act on up to MAX_MOVES tasks of one queue: one round trip, O(log n) each."""
+    args = [
+        act.verb.value,
+        act.expect,
+        act.note(),
+        act.operation,
+        act.purge_ms,
+        act.due_ms,
+        len(ids),
+        *ids,
+    ]
+    return space.call(load("moves"), queue, args, _read_moved, minute=minute)
+
+
+def _read_moved(reply: Reply) -> Moved:
+    now_ms, deliver, *words = reply
+    parents = tuple(deliver.decode().split(",")) if deliver else ()
+    return Moved(now_ms, tuple(word.decode() for word in words), parents)
+
+
+def pause(space: Space, queue: str, *, by: str, reason: str = "", until_ms: int = 0) -> Call[bool]:
+    """Stop handing out tasks of a queue; returns whether it was paused before. One round trip.
+
+    Args:
+        space: Namespace and clock.
+        queue: The queue.
+        by: Who pauses it.
+        reason: Why, or "".
+        until_ms: When it resumes by itself, in epoch ms; 0 for never.
+    """
+    return space.call(load("pause"), queue, ["1", by, reason, until_ms], _read_was_paused)
+
+
+def resume(space: Space, queue: str, *, by: str) -> Call[bool]:
+    """Hand out tasks of a queue again; returns whether it was paused. One round trip."""
+    return space.call(load("pause"), queue, ["0", by, "", 0], _read_was_paused)
+
+
+def _read_was_paused(reply: Reply) -> bool:
+    return bool(reply[1])
