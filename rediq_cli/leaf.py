@@ -26,7 +26,7 @@ P = ParamSpec("P")
 Examples = Sequence[tuple[str, str]]
 
 
-def _declared(  # noqa: PLR0913 - one parameter an option, and there are nine
+def _declared(
     *,
     url: Annotated[str | None, typer.Option("--url")] = None,
     config: Annotated[str | None, typer.Option("--config", "-c")] = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -32,6 +32,6 @@ def line(value: Json) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
-def lines(values: Iterable[Json]) -> Iterable[str]:
-    """Write one object a line, as they come."""
-    return (line(value) for value in values)
+def readable(value: Json, *, indent: int | None = None) -> str:
+    """Write JSON for people, with letters as they are; the caller neutralises it."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)

@@ -1,0 +1,130 @@
+"""How queues look: the table of all, and the page of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rediq_cli.output.humanise import ago, count, duration, rate
+from rediq_cli.output.neutralise import safe
+from rediq_cli.output.records import queue_record
+from rediq_cli.output.states import state_cell
+from rediq_cli.output.table import Cell, Column, Styled, pairs
+from rediq_cli.output.terminal import Terminal
+from rediq_cli.output.writer import Listing
+from rediq_core.model.state import TaskState
+from rediq_core.model.views import QueueView
+
+_COLUMNS = (
+    Column("QUEUE"),
+    Column("STATE"),
+    Column("PENDING", is_right=True),
+    Column("ACTIVE", is_right=True),
+    Column("DELAYED", is_right=True),
+    Column("RETRY", is_right=True),
+    Column("DEAD", is_right=True),
+    Column("DONE/s", is_right=True),
+    Column("OLDEST", is_right=True),
+    Column("ETA", is_right=True),
+    Column("WAITING", is_right=True, is_wide=True),
+    Column("COMPLETED", is_right=True, is_wide=True),
+    Column("CANCELLED", is_right=True, is_wide=True),
+    Column("IN/s", is_right=True, is_wide=True),
+    Column("FAIL/s", is_right=True, is_wide=True),
+    Column("WORKERS", is_right=True, is_wide=True),
+    Column("PAUSED BY", is_wide=True, is_flexible=True),
+)
+
+
+def queue_state(queue: QueueView) -> tuple[str, str]:
+    """Return what to say of a queue first, and its detail.
+
+    The reason that nothing runs goes before how busy it is: PAUSED, no worker, unroutable, then
+    behind, run or idle.
+    """
+    if queue.pause is not None:
+        return "PAUSED", ""
+    if queue.pending and not queue.workers:
+        return "no worker", ""
+    if queue.held:
+        return "unroutable", str(queue.held)
+    if queue.pending and queue.eta_s is None and queue.enqueued_per_s > 0:
+        return "behind", ""
+    is_busy = queue.pending or queue.counts.get(TaskState.ACTIVE, 0)
+    return ("run" if is_busy else "idle"), ""
+
+
+def queue_listing(terminal: Terminal) -> Listing[QueueView]:
+    """Return how `queue list` shows queues."""
+
+    def row(queue: QueueView) -> list[Cell]:
+        count_of = queue.counts.get
+        word, detail = queue_state(queue)
+        dead = count_of(TaskState.DEAD, 0)
+        return [
+            Styled(queue.name, "bold"),
+            state_cell(word, terminal, detail),
+            queue.pending,
+            count_of(TaskState.ACTIVE, 0),
+            count_of(TaskState.DELAYED, 0),
+            count_of(TaskState.RETRY, 0),
+            dead,
+            rate(queue.done_per_s),
+            duration(queue.oldest_ms) if queue.pending else None,
+            _eta(queue),
+            count_of(TaskState.WAITING, 0),
+            count_of(TaskState.COMPLETED, 0),
+            count_of(TaskState.CANCELLED, 0),
+            rate(queue.enqueued_per_s),
+            rate(queue.failed_per_s),
+            queue.workers,
+            queue.pause.by if queue.pause else None,
+        ]
+
+    return Listing(_COLUMNS, row, queue_record, lambda queue: queue.name)
+
+
+def _eta(queue: QueueView) -> str | None:
+    if not queue.pending:
+        return None
+    return None if queue.eta_s is None else duration(queue.eta_s * 1000)
+
+
+def queue_page(queue: QueueView, terminal: Terminal) -> Iterator[str]:
+    """Yield the page of one queue: state, counts, rates, limits."""
+    word, detail = queue_state(queue)
+    yield terminal.paint(safe(queue.name), "bold")
+    rows: list[tuple[str, Cell]] = [("state", state_cell(word, terminal, detail))]
+    if queue.pause is not None:
+        rows += [("paused", _pause_text(queue))]
+    rows += [(state.value, queue.counts.get(state, 0)) for state in TaskState]
+    rows += [
+        ("suspects", queue.suspects or None),
+        ("unroutable", queue.held or None),
+        ("oldest", duration(queue.oldest_ms) if queue.pending else None),
+        ("next due", ago(queue.next_due_ms, queue.at_ms) if queue.next_due_ms else None),
+        ("in/s", rate(queue.enqueued_per_s)),
+        ("done/s", rate(queue.done_per_s)),
+        ("failed/s", rate(queue.failed_per_s)),
+        ("eta", _eta(queue)),
+        ("workers", queue.workers),
+    ]
+    rows += [(name, value) for name, value in queue.limits.items()]
+    yield from pairs(rows, terminal, indent="  ")
+    if queue.lifetime:
+        parts = (f"{number:,} {safe(name)}" for name, number in queue.lifetime.items())
+        yield f"  ever: {', '.join(parts)}"
+
+
+def _pause_text(queue: QueueView) -> str:
+    pause = queue.pause
+    if pause is None:
+        return ""
+    text = f"by {pause.by or 'somebody'}, {ago(pause.since_ms, queue.at_ms)}"
+    if pause.until_ms:
+        text += f", until {ago(pause.until_ms, queue.at_ms)}"
+    return f"{text}: {pause.reason}" if pause.reason else text
+
+
+def kept_text(queue: QueueView) -> str:
+    """Return what a paused queue still holds, for the line that pausing prints."""
+    return f"{count(queue.pending, 'pending task')} kept"
