@@ -1,1 +1,1 @@
-"""Commands package."""
+"""The commands, a file for each noun, imported only when its noun is typed."""

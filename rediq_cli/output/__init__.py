@@ -1,1 +1,1 @@
-"""Output package."""
+"""Everything that reaches the terminal: tables, JSON, and text made safe to print."""

@@ -1,1 +1,1 @@
-"""Admin package."""
+"""What operators see and do: the one way in for the command line and the dashboard."""

@@ -1,1 +1,1 @@
-"""Handlers package."""
+"""What users write against: the mux, the context of a run, middleware and resources."""

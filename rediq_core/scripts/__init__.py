@@ -1,1 +1,1 @@
-"""Scripts package."""
+"""The Lua scripts that change state, and the loader that reads their headers."""

@@ -1,1 +1,1 @@
-"""Verbs package."""
+"""Pure functions that say which script to call with what, and how to read its reply."""

@@ -48,7 +48,7 @@ def line_count(path: Path) -> int:
 
 
 def strings_of(tree: ast.Module) -> list[ast.Constant]:
-    """Return the string literals that are not docstrings or other strings on a line of their own."""
+    """Return the string literals that are not docstrings or others that stand alone."""
     standing = {
         id(node.value)
         for node in ast.walk(tree)
