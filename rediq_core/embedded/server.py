@@ -124,11 +124,13 @@ def stop(
         RedisUnavailable: It refused, or was still there after `timeout_s` seconds.
     """
     place = place_of(data_dir)
-    if not place.root.is_dir():
-        return False
     deadline = _Deadline(clock, timeout_s)
-    with _file_errors(place), _operation(place, deadline):
-        was_running = _shut_down(place, deadline)
+    with _file_errors(place):
+        if not place.life_lock.exists():
+            return False
+        place.prepare()
+        with _operation(place, deadline):
+            was_running = _shut_down(place, deadline)
     _reap_children()
     return was_running
 

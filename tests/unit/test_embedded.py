@@ -169,8 +169,7 @@ def test_a_socket_in_an_open_directory_is_not_trusted(home: Path) -> None:
 
     assert running_url(home) is None
 
-    home.chmod(0o700)
-    assert running_url(home) is not None
+    assert stop(home) is True  # an owner's call closes the directory and then sees the server
 
 
 def test_a_directory_path_of_120_characters_gets_a_short_socket(home: Path) -> None:
@@ -292,6 +291,16 @@ def test_a_caller_waits_for_whoever_is_starting_and_says_so_in_vain(home: Path) 
 
         with pytest.raises(RedisUnavailable, match="still starting or stopping"):
             ensure(home, timeout_s=0.1)
+
+
+def test_stopping_a_directory_that_never_had_a_server_leaves_it_alone(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+
+    assert stop(home) is False
+
+    assert mode_of(home) == 0o755
+    assert list(home.iterdir()) == []
 
 
 def test_asking_creates_nothing(home: Path) -> None:
