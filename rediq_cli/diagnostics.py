@@ -24,6 +24,10 @@ PART_LINES = 12
 INDENT = " " * 5
 
 
+class ReaderGoneError(Exception):
+    """Whoever read stdout has gone away. Not an OSError, which Typer would end the process for."""
+
+
 class Diagnostics:
     """Write what a person should know besides the result.
 
@@ -123,7 +127,7 @@ def guard(body: Callable[[], int]) -> int:
     try:
         code = body()
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGoneError):
         code = _abandon_stdout()
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED

@@ -8,6 +8,7 @@ Typer cannot know, the examples, is kept beside the command for help and complet
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Concatenate, ParamSpec, get_args
@@ -15,7 +16,7 @@ from typing import Annotated, Concatenate, ParamSpec, get_args
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from rediq_cli.diagnostics import DIAGNOSTICS
+from rediq_cli.diagnostics import DIAGNOSTICS, ReaderGoneError
 from rediq_cli.help import LeafHelp, ParameterHelp, leaf_help
 from rediq_cli.options import GlobalOptions, is_read_only_by_environment, output_format
 from rediq_cli.session import Session
@@ -123,8 +124,11 @@ def _callback(leaf: Leaf, function: Callable[..., None]) -> Callable[..., None]:
     def callback(**values: object) -> None:
         own = {parameter.name: values[parameter.name] for parameter in leaf.parameters}
         options = _options({name: values[name] for name in _GLOBALS})
-        with Session(options) as session:
-            function(session, **own)
+        try:
+            with Session(options) as session:
+                function(session, **own)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     declared = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -147,7 +151,7 @@ def _options(values: Mapping[str, object]) -> GlobalOptions:
 def _help_parameter(leaf: Leaf) -> inspect.Parameter:
     def show(is_wanted: bool) -> None:
         if is_wanted:
-            typer.echo(leaf_help(leaf.help))
+            sys.stdout.write(leaf_help(leaf.help) + "\n")
             raise typer.Exit
 
     option = typer.Option("--help", "-h", is_eager=True, callback=show)

@@ -13,6 +13,7 @@ from rediq_cli.output.json import Json, iso
 from rediq_core.config.redact import SECRET_FIELDS, redact_fields
 from rediq_core.errors import InvalidPayload
 from rediq_core.model.state import TaskState
+from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import Pause, QueueView, TaskView, TimelineEntry, WorkerView
 
 
@@ -69,7 +70,7 @@ def task_record(task: TaskView, secret_fields: Sequence[str] = SECRET_FIELDS) ->
         "max_retry": task.max_retry,
         "timeout_ms": task.timeout_ms or None,
         "enqueued_at": _at(task.enqueued_ms),
-        "since": _at(task.since_ms),
+        "since": _at(entered_ms(task)),
         "due_at": _at(task.due_ms),
         "expires_at": _at(task.expires_ms),
         "finished_at": _at(task.finished_ms),

@@ -13,6 +13,7 @@ from rediq_cli.output.table import Cell, Styled, pairs
 from rediq_cli.output.tasks import Scene
 from rediq_core.config.redact import redact_fields
 from rediq_core.errors import InvalidPayload
+from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import TaskView, TimelineEntry
 
 INDENT = "  "
@@ -50,7 +51,7 @@ def _facts(task: TaskView, scene: Scene) -> list[tuple[str, Cell]]:
         ("type", Styled(task.type, "bold")),
         ("queue", task.queue),
         ("state", state_cell(task.state.value, scene.terminal, _detail(task))),
-        ("since", _instant(task.since_ms, scene)),
+        ("since", _instant(entered_ms(task), scene)),
         ("priority", task.priority),
         ("attempts", _attempts(task)),
         ("lost leases", task.losses or None),

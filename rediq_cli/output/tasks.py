@@ -18,6 +18,7 @@ from rediq_cli.output.writer import Listing
 from rediq_core.config.redact import SECRET_FIELDS, redact_fields
 from rediq_core.errors import InvalidPayload
 from rediq_core.model.state import TaskState
+from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import TaskView, TimelineEntry
 
 # Characters of a payload or result in a list.
@@ -47,7 +48,7 @@ def _last_run(task: TaskView) -> TimelineEntry | None:
 
 
 def _age(task: TaskView, scene: Scene) -> Cell:
-    start_ms = task.since_ms or task.enqueued_ms
+    start_ms = entered_ms(task)
     return duration(scene.now_ms - start_ms) if start_ms else None
 
 
@@ -127,7 +128,7 @@ _PAYLOAD: tuple[Column, Reader] = (_flexible("PAYLOAD"), preview)
 _SINCE: tuple[Column, Reader] = (_right("AGE"), _age)
 _FINISHED: tuple[Column, Reader] = (
     _right("FINISHED"),
-    lambda task, scene: _ago(task.finished_ms or task.since_ms, scene),
+    lambda task, scene: _ago(task.finished_ms, scene),
 )
 _GROUP: tuple[Column, Reader] = (_wide("GROUP"), lambda task, _: task.group or None)
 _UNIQUE: tuple[Column, Reader] = (_wide("UNIQUE"), lambda task, _: task.unique_key or None)

@@ -15,6 +15,7 @@ from functools import partial
 
 from rediq_core.errors import InvalidOption, InvalidPayload
 from rediq_core.model.durations import duration_ms
+from rediq_core.model.state import TaskState
 from rediq_core.model.views import TaskView
 
 PATH_KEYS = ("payload", "extra")
@@ -103,8 +104,22 @@ def _all_text(task: TaskView) -> str:
     return "\n".join((task.id, task.type, task.error, payload))
 
 
+def entered_ms(task: TaskView) -> int:
+    """Return since when a task is in its state, as well as it is known; 0 if it is not.
+
+    Pending tasks count from when they became ready, delayed and retried ones from what last
+    happened to them.
+    """
+    known_ms = task.finished_ms or task.since_ms
+    if known_ms:
+        return known_ms
+    if task.state is TaskState.PENDING:
+        return task.place_ms or task.enqueued_ms
+    return task.timeline[-1].at_ms if task.timeline else task.enqueued_ms
+
+
 def _age_ms(task: TaskView, now_ms: int) -> int | None:
-    start_ms = task.since_ms or task.enqueued_ms
+    start_ms = entered_ms(task)
     return now_ms - start_ms if start_ms else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -226,16 +227,38 @@ def test_every_term_has_to_hold() -> None:
 
 
 def test_an_unknown_age_is_neither_older_nor_newer() -> None:
-    ageless = replace(TASK, since_ms=0, enqueued_ms=0)
+    ageless = replace(TASK, since_ms=0, enqueued_ms=0, timeline=())
 
     assert not matches("older:0s", task=ageless)
     assert not matches("newer:52w", task=ageless)
 
 
-def test_a_task_without_a_state_change_is_as_old_as_its_id() -> None:
-    task = replace(TASK, since_ms=0, enqueued_ms=NOW_MS - 2 * HOUR_MS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"finished_ms": NOW_MS - 2 * HOUR_MS},
+        {"state": TaskState.ACTIVE, "since_ms": NOW_MS - 2 * HOUR_MS},
+        {"state": TaskState.PENDING, "since_ms": 0, "place_ms": NOW_MS - 2 * HOUR_MS},
+        {"state": TaskState.PENDING, "since_ms": 0, "enqueued_ms": NOW_MS - 2 * HOUR_MS},
+        {
+            "state": TaskState.RETRY,
+            "since_ms": 0,
+            "timeline": (replace(FAILURE, at_ms=NOW_MS - 2 * HOUR_MS),),
+        },
+        {
+            "state": TaskState.DELAYED,
+            "since_ms": 0,
+            "timeline": (),
+            "enqueued_ms": NOW_MS - 2 * HOUR_MS,
+        },
+    ],
+)
+def test_age_counts_from_when_a_task_entered_its_state(changes: dict[str, Any]) -> None:
+    task = replace(TASK, **changes)
 
     assert matches("older:2h", task=task)
+    assert not matches("older:121m", task=task)
+    assert matches("newer:121m", task=task)
 
 
 def test_a_payload_that_is_no_json_is_searched_as_text_only() -> None:
@@ -283,7 +306,7 @@ def test_every_id_made_here_is_recognised() -> None:
 queue_names = st.from_regex(r"[a-z][a-z0-9_-]{0,15}", fullmatch=True).filter(
     lambda name: name not in {*TaskState, "all"}
 )
-selectors = st.one_of(
+selectors: st.SearchStrategy[list[str]] = st.one_of(
     queue_names.map(lambda name: [name]),
     st.builds("{}:{}".format, st.sampled_from([*TaskState, "all"]), queue_names).map(lambda w: [w]),
     st.sampled_from([*TaskState, "all"]).map(lambda word: [str(word)]),
