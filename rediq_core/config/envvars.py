@@ -152,7 +152,7 @@ def value_of(text: str, kind: Kind) -> object:
     stripped = text.strip()
     if kind is Kind.BOOLEAN and stripped.lower() in _TRUE | _FALSE:
         return stripped.lower() in _TRUE
-    if kind is Kind.INTEGER and re.fullmatch(r"[+-]?\d{1,18}", stripped):
+    if kind is Kind.INTEGER and re.fullmatch(r"[+-]?[0-9]{1,18}", stripped):
         return int(stripped)
     if kind is Kind.LIST:
         return [part.strip() for part in text.split(",") if part.strip()]

@@ -34,7 +34,9 @@ _TYPED_PART = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^."'\s]+)\s*(\.|$)""
 
 def join_key(parts: Sequence[str]) -> str:
     """Write a path as a TOML key, quoting the parts that need it."""
-    return ".".join(part if _BARE.fullmatch(part) else json.dumps(part) for part in parts)
+    return ".".join(
+        part if _BARE.fullmatch(part) else json.dumps(part, ensure_ascii=False) for part in parts
+    )
 
 
 def split_key(text: str) -> KeyPath:
@@ -64,7 +66,7 @@ def _unquote(part: str) -> str:
     if not part.startswith('"'):
         return part
     try:
-        return str(json.loads(part))
+        return str(json.loads(part, strict=False))
     except ValueError:
         # TOML knows escapes that JSON does not (\U0001f600); the text itself still finds its line.
         return part[1:-1]

@@ -25,7 +25,7 @@ PAYLOAD_BYTES = (1, 64 * 1024 * 1024)
 MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 OBJECT = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
-_SIZE = re.compile(r"(\d{1,15})\s*(b|kb|mb|gb|kib|mib|gib|k|m|g)?")
+_SIZE = re.compile(r"(\d{1,15})\s*(b|kb|mb|gb|kib|mib|gib|k|m|g)?", re.ASCII)
 _SIZE_UNITS = {
     "b": 1,
     "kb": 1_000,
@@ -102,8 +102,9 @@ def check_tls(tls: Mapping[str, object]) -> None:
         raise InvalidOption("cert and key belong together: set both or none.")
     if tls.get("verify") is False and tls.get("insecure") is not True:
         raise InvalidOption(
-            "verify = false needs insecure = true beside it.",
-            cause="Then anybody between here and the server can read and change everything.",
+            "the check of certificates is switched off.",
+            cause="verify = false needs insecure = true beside it: then anybody between here and"
+            " the server can read and change everything.",
             next_step="Better: name your authority with ca.",
         )
 

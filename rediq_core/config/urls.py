@@ -150,5 +150,5 @@ def _refused(url: str, cause: str) -> InvalidOption:
     return InvalidOption(
         f"{redact_url(url)} is not the URL of a Redis server.",
         cause=cause,
-        next_step="Write it as redis://host:6379/0, with user:password@ in front of the host if needed.",
+        next_step="Write it as redis://host:6379/0, if needed with user:password@ before the host.",
     )

@@ -18,7 +18,7 @@ MAX_COUNT = 1_000_000_000
 # A burst is what the rate allows in this many milliseconds.
 BURST_WINDOW_MS = 100
 
-_RATE = re.compile(r"(\d{1,10})\s*/\s*(\d{0,9})\s*(ms|s|m|h|d)")
+_RATE = re.compile(r"(\d{1,10})\s*/\s*(\d{0,9})\s*(ms|s|m|h|d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
