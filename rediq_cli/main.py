@@ -7,26 +7,24 @@ out leads through `diagnostics.guard`, which decides the exit code.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from rediq_cli import __version__
 from rediq_cli.argv import take_globals
+from rediq_cli.completion import HIDDEN_WORD, SCRIPTS, complete
 from rediq_cli.diagnostics import DIAGNOSTICS, guard, usage
 from rediq_cli.exit_codes import ExitCode
 from rediq_cli.help import noun_help, root_help, short_help
 from rediq_cli.topics import TOPICS
-from rediq_cli.tree import NOUN_ALIASES, NOUNS, Noun
+from rediq_cli.tree import NOUN_ALIASES, NOUNS, Noun, load
 
 if TYPE_CHECKING:
     from rediq_cli.leaf import Group
 
 HELP_WORDS = ("-h", "--help")
-# First words that are no nouns.
-EXTRA_WORDS = ("help", "completion")
 
 
 def main() -> None:
@@ -59,8 +57,8 @@ def dispatch(words: Sequence[str]) -> int:
         return _show(root_help(__version__))
     if first in ("--version", "-V"):
         return _show(f"rediq {__version__}")
-    if first == "help":
-        return _help(behind)
+    if first in EXTRA_WORDS:
+        return EXTRA_WORDS[first](behind)
     return _run(_noun(first), [*before], behind)
 
 
@@ -75,7 +73,7 @@ def _noun(word: str) -> Noun:
         return NOUNS[name]
     if word.startswith("-"):
         raise usage(f"there is no option {word!r}.", "rediq")
-    near = get_close_matches(word, [*NOUNS, *NOUN_ALIASES, *EXTRA_WORDS], n=1)
+    near = get_close_matches(word, [*NOUNS, *NOUN_ALIASES, "help", "completion"], n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise usage(f"there is no command {word!r}.{hint}", "rediq")
 
@@ -90,12 +88,6 @@ def _run(noun: Noun, options: Sequence[str], words: Sequence[str]) -> int:
         return _show(noun_help(noun, [leaf.help for leaf in group.leaves.values()]))
     verb, *behind = rest
     return _invoke(group, [verb, *options, *more, *behind], f"rediq {noun.name}")
-
-
-def load(noun: Noun) -> Group:
-    """Import the module of a noun and return its commands."""
-    group: Group = import_module(noun.module).GROUP
-    return group
 
 
 def _invoke(group: Group, words: list[str], program: str) -> int:
@@ -127,3 +119,24 @@ def _help(words: Sequence[str]) -> int:
         return _run(_noun(words[0]), [], [*words[1:2], "--help"])
     hint = f" Did you mean {near[0]}?" if near else f" Topics are {', '.join(TOPICS)}."
     raise usage(f"there is no help on {words[0]!r}.{hint}", "rediq")
+
+
+def _completion(words: Sequence[str]) -> int:
+    if len(words) == 1 and words[0] in SCRIPTS:
+        return _show(SCRIPTS[words[0]].rstrip("\n"))
+    if not words or words[0] in HELP_WORDS:
+        return _show(f"Usage: rediq completion {'|'.join(SCRIPTS)}")
+    raise usage(f"there is no completion for {' '.join(words)!r}.", "rediq completion")
+
+
+def _complete(words: Sequence[str]) -> int:
+    sys.stdout.writelines(f"{line}\n" for line in complete(words))
+    return ExitCode.OK
+
+
+# First words that are no nouns.
+EXTRA_WORDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "help": _help,
+    "completion": _completion,
+    HIDDEN_WORD: _complete,
+}

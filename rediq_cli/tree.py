@@ -8,6 +8,11 @@ modules.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rediq_cli.leaf import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +75,9 @@ NOUN_ALIASES: dict[str, str] = {}
 
 VERB_ALIASES = {"list": "ls", "inspect": "show", "delete": "rm"}
 """The short form of a verb, wherever the verb exists."""
+
+
+def load(noun: Noun) -> Group:
+    """Import the module of a noun and return its commands."""
+    group: Group = import_module(noun.module).GROUP
+    return group

@@ -7,9 +7,8 @@ import shlex
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from rediq_cli.main import load
 from rediq_cli.topics import TOPICS
-from rediq_cli.tree import NOUNS
+from rediq_cli.tree import NOUNS, Noun, load
 from tests.support.cli import run
 
 WIDTH = 100
@@ -62,7 +61,7 @@ def test_help_fits_the_screen(path: str) -> None:
 
 
 @pytest.mark.parametrize("noun", NOUNS.values(), ids=lambda noun: noun.name)
-def test_the_table_names_the_verbs_that_exist(noun: object) -> None:
+def test_the_table_names_the_verbs_that_exist(noun: Noun) -> None:
     leaves = load(noun).leaves
 
     assert (noun.verbs or (noun.name,)) == tuple(leaves)

@@ -1,0 +1,87 @@
+"""Completion offers what may come next, in a real shell, and never fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rediq_cli.completion import SCRIPTS, complete
+from tests.support.cli import clean_environment, run
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["conf"], ["config"]),
+        (["-q", "conf"], ["config"]),
+        (["comp"], ["completion"]),
+        (["completion", "z"], ["zsh"]),
+        (["config", ""], ["init", "show", "set", "check"]),
+        (["config", "-q", "s"], ["show", "set"]),
+        (["config", "show", "--o"], ["--origin", "--output"]),
+        (["config", "show", "-o", "js"], ["json", "jsonl"]),
+        (["-o", "w"], ["wide"]),
+        (["redis", "start", "--data-dir", ""], []),
+        (["config", "show", "work"], []),
+        (["nothing", ""], []),
+        (["config", "nothing", "-"], []),
+    ],
+)
+def test_what_may_come_next(words: list[str], expected: list[str]) -> None:
+    assert list(complete(["bash", *words])) == expected
+
+
+def test_each_shell_gets_its_own_form() -> None:
+    assert list(complete(["fish", "config", "ini"])) == [
+        "init\twrite a commented configuration file that names every setting"
+    ]
+    assert list(complete(["zsh", "config", "ini"])) == [
+        "init:write a commented configuration file that names every setting"
+    ]
+
+
+@given(st.lists(st.text(max_size=12), max_size=5))
+def test_no_words_make_it_fail(words: list[str]) -> None:
+    assert all("\n" not in line for line in complete(["bash", *words]))
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_the_script_is_printed_offline(shell: str) -> None:
+    ended = run("completion", shell)
+
+    assert (ended.code, ended.out, ended.err) == (0, SCRIPTS[shell], "")
+
+
+def test_an_unknown_shell_exits_2() -> None:
+    ended = run("completion", "tcsh")
+
+    assert ended.code == 2
+    assert ended.err == (
+        "E005 there is no completion for 'tcsh'.\n     See: rediq completion --help\n"
+    )
+
+
+def test_bash_completes_with_the_printed_script(tmp_path: Path) -> None:
+    program = tmp_path / "rediq"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m rediq_cli "$@"\n')
+    program.chmod(0o755)
+    typed = (
+        'eval "$(rediq completion bash)"; COMP_LINE="rediq config s"; COMP_POINT=${#COMP_LINE}; '
+        'COMP_WORDS=(rediq config s); COMP_CWORD=2; _rediq; echo "${COMPREPLY[*]}"'
+    )
+    env = clean_environment()
+
+    ended = subprocess.run(
+        ["bash", "-c", typed],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**env, "PATH": f"{tmp_path}:{env['PATH']}"},
+    )
+
+    assert (ended.stdout, ended.stderr) == ("show set\n", "")
