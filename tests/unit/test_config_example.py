@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 from typing import get_args
 
@@ -67,11 +68,14 @@ def all_models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from all_models(below)
 
 
-@pytest.mark.parametrize("model", set(all_models(Settings)), ids=lambda model: model.__name__)
+MODELS = {model.__name__: model for model in all_models(Settings)}
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
 def test_every_setting_is_described_and_documented(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         assert field.description, name
-        assert f"        {name}:" in (model.__doc__ or ""), name
+        assert f"    {name}:" in cleandoc(model.__doc__ or ""), name
 
 
 def test_what_is_switched_on_in_the_example_is_the_default(tmp_path: Path) -> None:
