@@ -2,9 +2,9 @@ r"""The one line in front of a stored payload: written at enqueue, read by Lua a
 
     1|priority|place_ms|expires_ms|timeout_ms|flags|type|unique key|group|options\npayload
 
-The first nine fields are what scripts need, found by one `string.match`; options are short JSON with
-defaults left out and are never read by Lua. `place_ms` and `expires_ms` depend on the server's clock,
-so the producer sends the part before and the part after them, and the enqueue script joins them.
+The first nine fields are what scripts need, found by one `string.match`; options are short JSON
+with defaults left out and are never read by Lua. `place_ms` and `expires_ms` depend on the server's
+clock, so the producer sends the parts before and after them, and the enqueue script joins them.
 Lua never decodes or writes the payload. A change of this format raises `REVISION` and needs a
 reader for both.
 """

@@ -94,6 +94,8 @@ class Task(Generic[R_co]):
     extra: Mapping[str, object] | None = dataclasses.field(default=None, kw_only=True)
     cron: str | None = dataclasses.field(default=None, kw_only=True)
     id: str = dataclasses.field(default="", kw_only=True)
+    # Set by TaskType.task, so that a client can validate the result; not an option.
+    returns: object = dataclasses.field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_name("type", self.type)
@@ -131,7 +133,9 @@ class Task(Generic[R_co]):
     def copy(self, **changes: object) -> Task[R_co]:
         """Return a new piece of work like this one, with a new id unless one is given."""
         changes.setdefault("id", "")
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # checked again by __post_init__
+        copied = dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # checked by __post_init__
+        object.__setattr__(copied, "returns", self.returns)
+        return copied
 
     @property
     def parent_ids(self) -> tuple[str, ...]:

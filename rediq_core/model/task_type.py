@@ -1,8 +1,8 @@
 """The contract for many tasks of one kind, shared by producers and workers.
 
 A `TaskType` names the type and says what its payload and result are, where its tasks go, and what
-holds for those that say nothing else. Producers import it, not the handler. It does no I/O and keeps
-no registry; handlers are bound to it by a `Mux`.
+holds for those that say nothing else. Producers import it, not the handler. It does no I/O and
+keeps no registry; handlers are bound to it by a `Mux`.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class TaskType(Generic[P, R]):
         keep: Duration | None = ...,
     ) -> None: ...
 
-    def __init__(  # noqa: PLR0913  # the contract's options are keywords
+    def __init__(  # the contract's options are keywords
         self,
         name: str,
         payload: type[P] | None = None,
@@ -170,4 +170,7 @@ class TaskType(Generic[P, R]):
         """
         options.setdefault("queue", self.queue)
         options.setdefault("priority", self.priority)
-        return Task(self.name, payload, **options)
+        made: Task[R] = Task(self.name, payload, **options)
+        if self.returns is not UNTYPED:
+            object.__setattr__(made, "returns", self.returns)
+        return made

@@ -1,7 +1,7 @@
 """What is read back from Redis, as frozen values that every front end shares.
 
-Instants are epoch milliseconds of the server's clock, durations are milliseconds. Text in them comes
-from outside and may hold anything: whoever prints it neutralises it first. Nothing here does I/O.
+Instants are epoch milliseconds of the server's clock, durations are milliseconds. Text in them
+comes from outside and may hold anything: whoever prints it neutralises it first. No I/O here.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class AsyncExecutor:
             self.is_legacy = await self._is_old_server()
             if self.is_legacy:
                 return await self.run_many(calls, deadline_s=deadline_s)
-        return [read_reply(call, reply) for call, reply in zip(calls, replies, strict=True)]
+        return read_replies(calls, replies)
 
     async def _is_old_server(self) -> bool:
         return is_before_7(await self.link.command("INFO", "server"))
@@ -104,20 +104,26 @@ class SyncExecutor:
             self.is_legacy = self._is_old_server()
             if self.is_legacy:
                 return self.run_many(calls, deadline_s=deadline_s)
-        return [read_reply(call, reply) for call, reply in zip(calls, replies, strict=True)]
+        return read_replies(calls, replies)
 
     def _is_old_server(self) -> bool:
         return is_before_7(self.link.command("INFO", "server"))
 
 
-def read_reply(call: Call[T], reply: Reply | RediqError) -> T | RediqError:
-    """Read one reply of a pipeline; what its reader raises becomes its result."""
-    if isinstance(reply, RediqError):
-        return reply
-    try:
-        return call.read(reply)
-    except RediqError as error:
-        return error
+def read_replies(
+    calls: Sequence[Call[T]], replies: Sequence[Reply | RediqError]
+) -> list[T | RediqError]:
+    """Read the replies of a pipeline; what a reader raises becomes that call's result."""
+    results: list[T | RediqError] = []
+    for call, reply in zip(calls, replies, strict=True):
+        if isinstance(reply, RediqError):
+            results.append(reply)
+            continue
+        try:
+            results.append(call.read(reply))
+        except RediqError as error:
+            results.append(error)
+    return results
 
 
 def is_before_7(info: Reply) -> bool:

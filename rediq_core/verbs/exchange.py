@@ -118,6 +118,14 @@ class ExchangeReply:
                 self.unreadable.append((task_id, token, error))
 
 
+_FLAGS = {
+    (first, last, solo): "f" * first + "e" * last + "s" * solo
+    for first in (False, True)
+    for last in (False, True)
+    for solo in (False, True)
+}
+
+
 class Asker(NamedTuple):
     """Who exchanges, fixed for one incarnation.
 
@@ -136,7 +144,7 @@ class Asker(NamedTuple):
     retention: Retention
 
 
-def exchange(
+def exchange(  # noqa: PLR0913  # the flags are keywords
     asker: Asker,
     seq: int,
     want: int,
@@ -144,6 +152,7 @@ def exchange(
     *,
     minute: int,
     is_first: bool = False,
+    is_last: bool = False,
     is_solo: bool = False,
     types: str = "",
     histogram: str = "",
@@ -156,7 +165,8 @@ def exchange(
         want: How many to claim at most, up to MAX_CLAIM.
         settles: Finished runs, up to MAX_SETTLE.
         minute: Number of the server's minute, for the counters.
-        is_first: Creates the lease; true for the first request of an incarnation only.
+        is_first: The caller holds nothing in this queue; a claim begins its lease.
+        is_last: After these settles it holds nothing; without a claim its lease ends.
         is_solo: The process runs nothing, so it may take a suspect.
         types: Types to claim held tasks of, separated by spaces.
         histogram: "field n field n …" added to the minute.
@@ -166,7 +176,7 @@ def exchange(
         seq,
         want,
         asker.lease_ms,
-        ("f" if is_first else "") + ("s" if is_solo else ""),
+        _FLAGS[is_first, is_last, is_solo],
         asker.retention.words(),
         types,
         histogram,

@@ -97,7 +97,9 @@ def _queue_view(queue: str, reply: Reply) -> QueueView:
     share = now_ms % 60_000 / 60_000
 
     def rate(field: str) -> float:
-        recent: float = int(this_minute.get(field, 0)) + int(last_minute.get(field, 0)) * (1 - share)
+        recent: float = int(this_minute.get(field, 0)) + int(last_minute.get(field, 0)) * (
+            1 - share
+        )
         return recent / 60
 
     states = {

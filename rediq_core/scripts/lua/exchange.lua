@@ -6,7 +6,8 @@
 -- ARGV now:ms caller:incarnation seq:int want:int lease:ms flags:letters keep:numbers types:words
 -- ARGV histogram:pairs settles:int
 -- then for each settle: id token target line tries failure unique
---   flags f: first exchange of this incarnation; s: caller runs nothing else, may take a suspect
+--   flags f: caller holds nothing yet, so its lease begins with what it claims here; e: after these
+--   settles it holds nothing else, so without a claim its lease ends; s: may take a suspect
 --   keep: completed age, count; dead age, count; min_keep
 --   target c completed, r retry, d dead, s snooze (delayed), p release, h held; then delay or keep ms
 --   failure "" or fingerprint|summary
@@ -42,13 +43,15 @@ local reap_after = beat(policy[1], policy[2], lease_ms)
 local expiry = redis.call('ZSCORE', k_leases, a_caller)
 local is_alive = string.find(a_flags, 'f', 1, true)
   or (expiry and (tonumber(expiry) >= now or now < reap_after))
-if is_alive then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller) end
+if is_alive and expiry then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller) end
 local codes = settle_all(10, settles, tonumber(policy[11]))
 local due, step = promote(tonumber(policy[11]), tonumber(policy[12]))
 local claimed, hint = {}, 0
 if is_alive then
   claimed, hint = claim(want, policy)
   if hint > 0 and (due == 0 or hint < due) then due = hint end
+  if #claimed > 0 then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller)
+  elseif string.find(a_flags, 'e', 1, true) then redis.call('ZREM', k_leases, a_caller) end
 end
 local ids = {}
 for i = 1, #claimed, 3 do ids[#ids + 1] = claimed[i] end

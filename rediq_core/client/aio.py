@@ -1,0 +1,341 @@
+"""The asyncio client. Concurrent enqueues share round trips.
+
+Calls of `enqueue` made while an earlier call for the same queue is on its way are sent together
+when that one returns: one script call a queue in flight. A lone call costs one round trip. A client
+belongs to the event loop of its first call.
+
+Example:
+    async with Client() as client:
+        task_id = await client.enqueue(Task("mail:send", {"to": 7}))
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import TypeVar, cast, overload
+
+from rediq_core import keys
+from rediq_core.client import plan
+from rediq_core.clock import SYSTEM_CLOCK
+from rediq_core.errors import RediqError, TaskNotFound, WrongState
+from rediq_core.model.durations import Duration, duration_ms
+from rediq_core.model.state import FINAL_STATES, TaskState
+from rediq_core.model.task import Task
+from rediq_core.model.views import TaskView
+from rediq_core.opening import choose_for_library, open_async
+from rediq_core.scripts.call import Space
+from rediq_core.scripts.executor import AsyncExecutor
+from rediq_core.verbs import enqueue as enqueueing
+from rediq_core.verbs.enqueue import EncodedTask, EnqueueReply, encode_task
+from rediq_core.verbs.inspect import read_tasks
+from rediq_core.verbs.moves import Act, MoveVerb, move
+
+R = TypeVar("R")
+
+
+class _Lane:
+    """The enqueues of one queue: those on their way, and those that wait for them."""
+
+    __slots__ = ("is_sending", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Task[object], EncodedTask, asyncio.Future[str]]] = []
+        self.is_sending = False
+
+
+class Client:
+    """Enqueue tasks and ask about them, from one event loop.
+
+    Attributes:
+        namespace: First part of every key.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        namespace: str | None = None,
+        connection_pool_size: int | None = None,
+        deadline: Duration = 5,
+        executor: AsyncExecutor | None = None,
+    ) -> None:
+        """Prepare a client; the first call connects.
+
+        Args:
+            url: Any URL of `docs/configuration.md`; None for REDIQ_URL, REDIS_URL, the file
+                REDIQ_CONFIG names, a running embedded server, or localhost.
+            namespace: First part of every key; None for the configured one.
+            connection_pool_size: Connections to one node; None for the configured number.
+            deadline: How long one call may take, all tries together.
+            executor: A ready executor instead of a URL; it is not closed by the client.
+
+        Raises:
+            ConfigError: The URL or the configuration cannot be used.
+        """
+        self._owns_link = executor is None
+        if executor is None:
+            choice = choose_for_library(url)
+            executor = AsyncExecutor(open_async(choice, pool_size=connection_pool_size))
+            namespace = namespace or choice.namespace
+        self.namespace = namespace or keys.DEFAULT_NAMESPACE
+        self._executor = executor
+        self._space = Space(self.namespace)
+        self._deadline_s = duration_ms(deadline, "deadline") / 1000
+        self._lanes: dict[str, _Lane] = {}
+        self._queues: tuple[str, ...] = ()
+        self._minute = keys.minute_of(SYSTEM_CLOCK.now_ms())
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Send what is waiting, then close the connections; safe to call twice."""
+        while self._sending:
+            await asyncio.gather(*self._sending, return_exceptions=True)
+        if self._owns_link:
+            await self._executor.link.aclose()
+
+    async def enqueue(self, task: Task[R]) -> str:
+        """Put one task into its queue; one round trip, shared with concurrent calls.
+
+        Returns:
+            The task's id, or with `on_duplicate="return"` the id that holds its unique key.
+
+        Raises:
+            InvalidPayload: The payload is not JSON.
+            PayloadTooLarge: It is over 512 KiB; nothing was sent.
+            DuplicateTask: Its unique key is taken, or its id is known with other content.
+            QueueFull: The queue is at its max_len.
+            RedisOutOfMemory: Redis takes no new tasks.
+            RedisUnavailable: No answer within the deadline. If `ambiguous`, enqueue the same Task
+                again: its id makes that safe.
+        """
+        encoded = encode_task(task)
+        lane = self._lanes.get(task.queue)
+        if lane is None:
+            lane = self._lanes[task.queue] = _Lane()
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        lane.waiting.append((task, encoded, future))
+        if not lane.is_sending:
+            lane.is_sending = True
+            sending = asyncio.get_running_loop().create_task(self._send_lane(task.queue, lane))
+            self._sending.add(sending)
+            sending.add_done_callback(self._sending.discard)
+        return await future
+
+    async def _send_lane(self, queue: str, lane: _Lane) -> None:
+        # One sender a queue: it ends when nobody waits, and the next enqueue starts another.
+        while lane.waiting:
+            batch, lane.waiting = (
+                lane.waiting[: enqueueing.MAX_TASKS],
+                lane.waiting[enqueueing.MAX_TASKS :],
+            )
+            try:
+                results = await self._send_tasks(
+                    queue, [(task, encoded) for task, encoded, _ in batch]
+                )
+            except RediqError as error:
+                results = [error] * len(batch)
+            for (_, _, future), result in zip(batch, results, strict=True):
+                _resolve(future, result)
+        lane.is_sending = False
+
+    async def _send_tasks(
+        self, queue: str, tasks: Sequence[tuple[Task[object], EncodedTask]]
+    ) -> list[str | RediqError]:
+        results: list[str | RediqError] = []
+        done = 0
+        for chunk in plan.batches([encoded for _, encoded in tasks]):
+            reply = await self._send(queue, chunk)
+            part = [task for task, _ in tasks[done : done + len(chunk)]]
+            results += enqueueing.outcomes(part, reply)
+            done += len(chunk)
+        return results
+
+    async def _send(self, queue: str, chunk: Sequence[EncodedTask]) -> EnqueueReply:
+        call = enqueueing.enqueue(self._space, queue, chunk, minute=self._minute)
+        reply = await self._executor.run(call, deadline_s=self._deadline_s)
+        if not reply.is_registered:
+            await self._executor.link.command(
+                "SADD", keys.global_key(self.namespace, "queues"), queue
+            )
+            call = enqueueing.enqueue(
+                self._space, queue, chunk, minute=self._minute, is_registering=True
+            )
+            reply = await self._executor.run(call, deadline_s=self._deadline_s)
+        self._minute = keys.minute_of(reply.now_ms)
+        return reply
+
+    async def enqueue_many(self, tasks: Iterable[Task[R]]) -> list[str]:
+        """Put many tasks into their queues, up to 500 of a queue in one round trip.
+
+        Returns:
+            Their ids, in order.
+
+        Raises:
+            EnqueueManyFailed: Some were refused; all were tried. `.results` has each outcome.
+        """
+        listed = list(tasks)
+        results: list[str | RediqError] = [""] * len(listed)
+        by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
+        for i, task in enumerate(listed):
+            try:
+                by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
+            except RediqError as error:
+                results[i] = error
+        await asyncio.gather(
+            *(self._send_queue(queue, rows, results) for queue, rows in by_queue.items())
+        )
+        if any(isinstance(result, RediqError) for result in results):
+            raise plan.many_failed(results)
+        return cast("list[str]", results)
+
+    async def _send_queue(
+        self,
+        queue: str,
+        rows: Sequence[tuple[int, Task[object], EncodedTask]],
+        results: list[str | RediqError],
+    ) -> None:
+        done = 0
+        for chunk in plan.batches([encoded for _, _, encoded in rows]):
+            part = rows[done : done + len(chunk)]
+            done += len(chunk)
+            outcomes: Sequence[str | RediqError]
+            try:
+                reply = await self._send(queue, chunk)
+                outcomes = enqueueing.outcomes([task for _, task, _ in part], reply)
+            except RediqError as error:
+                outcomes = [error] * len(part)
+            for (i, _, _), outcome in zip(part, outcomes, strict=True):
+                results[i] = outcome
+
+    async def get(self, task_id: str) -> TaskView:
+        """Return a task as Redis holds it now; one round trip once its queue is known.
+
+        Raises:
+            TaskNotFound: No queue knows this id.
+        """
+        view = await self._find(task_id)
+        if view is None:
+            raise plan.not_found(task_id)
+        return view
+
+    async def _find(self, task_id: str) -> TaskView | None:
+        for is_fresh in (False, True):
+            if is_fresh or not self._queues:
+                found = await self._executor.link.command(
+                    "SMEMBERS", keys.global_key(self.namespace, "queues")
+                )
+                self._queues = tuple(sorted(name.decode() for name in found))
+            queues = plan.likely_queues(task_id, self._queues)
+            calls = [read_tasks(self._space, queue, [task_id]) for queue in queues]
+            for reply in await self._executor.run_many(calls, deadline_s=self._deadline_s):
+                if isinstance(reply, RediqError):
+                    raise reply
+                if reply[0] is not None:
+                    return reply[0]
+        return None
+
+    @overload
+    async def result(self, task: Task[R], timeout: Duration | None = None) -> R: ...
+
+    @overload
+    async def result(self, task: str, timeout: Duration | None = None) -> object: ...
+
+    async def result(self, task: Task[R] | str, timeout: Duration | None = None) -> R | object:
+        """Wait until a task has finished and return what its handler returned.
+
+        Looks again after 5 ms, then ever more rarely, at least every 500 ms: one round trip each.
+
+        Args:
+            task: The task, or its id (then the result is plain JSON).
+            timeout: How long to wait; None for ever.
+
+        Raises:
+            TaskFailed: The task is dead.
+            TaskCancelled: It was cancelled.
+            ResultTimeout: It did not finish in time.
+            TaskNotFound: No queue knows it.
+        """
+        task_id = task if isinstance(task, str) else task.id
+        loop = asyncio.get_running_loop()
+        timeout_s = None if timeout is None else duration_ms(timeout, "timeout") / 1000
+        deadline = None if timeout_s is None else loop.time() + timeout_s
+        wait_s = plan.FIRST_LOOK_S
+        while True:
+            view = await self.get(task_id)
+            if plan.is_finished(view):
+                return plan.typed_result(view, task)
+            if deadline is not None:
+                wait_s = min(wait_s, deadline - loop.time())
+            if wait_s <= 0:
+                raise plan.result_timeout(view, task_id, timeout_s or 0)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 1.5, plan.LAST_LOOK_S)
+
+    async def cancel(
+        self, task: Task[R] | str, *, reason: str = "", force: bool = False
+    ) -> TaskState:
+        """Cancel a task: at once if it does not run, else ask its worker to stop it.
+
+        Args:
+            task: The task or its id.
+            reason: Kept in its timeline.
+            force: Kill a process handler that does not stop by itself.
+
+        Returns:
+            CANCELLED if it is cancelled now, ACTIVE if it runs and its worker was asked.
+
+        Raises:
+            TaskNotFound: No queue knows it.
+            WrongState: It has finished already.
+        """
+        view = await self.get(task if isinstance(task, str) else task.id)
+        act = Act(MoveVerb.CANCEL, plan.actor(), reason, is_forced=force)
+        call = move(self._space, view.queue, act, [view.id], minute=self._minute)
+        word = (await self._executor.run(call, deadline_s=self._deadline_s)).words[0]
+        return cancelled_state(view, word)
+
+
+def cancelled_state(view: TaskView, word: str) -> TaskState:
+    """Read what a cancel did to one task.
+
+    Raises:
+        TaskNotFound: It went away meanwhile.
+        WrongState: It has finished.
+    """
+    if word == "moved":
+        return TaskState.CANCELLED
+    if word == "intent":
+        return TaskState.ACTIVE
+    if word == "unknown":
+        raise TaskNotFound(f"No task has the id {view.id}.")
+    is_final = TaskState(word) in FINAL_STATES
+    raise WrongState(
+        f"Task {view.id} is {word}, so it was not cancelled.",
+        task_id=view.id,
+        state=word,
+        cause="It has finished." if is_final else "It was deleted.",
+        next_step=f"See it: rediq task inspect {view.id}",
+    )
+
+
+def _resolve(future: asyncio.Future[str], result: str | RediqError) -> None:
+    # A caller that was cancelled meanwhile is gone; its task was sent all the same.
+    if future.done():
+        return
+    if isinstance(result, RediqError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
