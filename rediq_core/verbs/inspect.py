@@ -30,6 +30,8 @@ _COUNTED = (
     *("completed", "cancelled", "dead", "trash"),
 )
 _LIMITS = ("concurrency", "rate", "rate_ms", "max_len", "step", "aging")
+# Kinds of timeline entries that used up an attempt.
+_FINISHED_RUNS = frozenset({"completed", "retry", "dead"})
 _DAMAGED = Header(0, 0, 0, 0, "", "?", "", "", b"", b"")
 
 
@@ -150,7 +152,7 @@ def view_of(row: Sequence[bytes], queue: str) -> TaskView:
         state=state,
         priority=header.priority,
         payload_json=header.payload_json,
-        attempts=max([attempts, *(entry.attempt for entry in timeline)]),
+        attempts=max([attempts, *(e.attempt for e in timeline if e.kind in _FINISHED_RUNS)]),
         losses=losses,
         enqueued_ms=id_time_ms(task_id) or header.place_ms,
         place_ms=header.place_ms,
