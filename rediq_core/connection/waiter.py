@@ -1,0 +1,160 @@
+"""Sleep until a queue has something: BLPOP on its wake list, and only as a hint.
+
+What is popped is a marker, never a task, so losing one costs a look at the next due time and
+nothing else. In a Cluster one BLPOP cannot name keys of two slots, so each slot has a lane, a
+connection of its own; elsewhere one lane has all keys. Lanes that did not win go on listening and
+are picked up by the next wait; a cancelled wait closes them, because a consumer that is full must
+not take markers from others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from rediq_core.connection.courier import Courier
+from rediq_core.connection.raw import Reply
+from rediq_core.connection.request import pack
+from rediq_core.connection.retry import TryFailed
+from rediq_core.connection.router import Detour, slot_of
+from rediq_core.connection.topology import Mode
+from rediq_core.connection.translate import Fate, fate_of, translated
+from rediq_core.connection.wire import Wire
+
+# Seconds that a reply may come after the time the server was asked to wait.
+_GRACE_S = 2.0
+# Redis reads a timeout of 0 as "for ever"; below this BLPOP would round to it.
+_SHORTEST_BLOCK_S = 0.001
+
+
+class Waiter:
+    """Wait for the first of several lists. One task uses it.
+
+    Attributes:
+        keys: The lists.
+    """
+
+    def __init__(
+        self, courier: Courier, keys: Sequence[str], *, on_close: Callable[[Waiter], None]
+    ) -> None:
+        self.keys = tuple(keys)
+        self._courier = courier
+        self._on_close = on_close
+        groups: dict[int, list[str]] = {}
+        is_cluster = courier.topology.mode is Mode.CLUSTER
+        for key in self.keys:
+            groups.setdefault(slot_of(key) if is_cluster else 0, []).append(key)
+        self._lanes = [_Lane(courier, group) for group in groups.values()]
+
+    async def wait(self, timeout_s: float) -> str | None:
+        """Sleep until a list has an element, and pop it; 0 round trips while asleep.
+
+        Args:
+            timeout_s: Seconds, above 0.
+
+        Returns:
+            The list that had one, or None when the time passed. None may also come early, when
+            a server changed its role: look at the queues.
+
+        Raises:
+            RedisUnavailable: A server cannot be reached or does not answer.
+            RediqError: As `AsyncLink.command`.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        try:
+            while (left_s := deadline - loop.time()) > 0:
+                for lane in self._lanes:
+                    await lane.listen(left_s)
+                futures = [lane.reply for lane in self._lanes if lane.reply is not None]
+                # A server is late only after its own timeout and the grace.
+                done, _ = await asyncio.wait(
+                    futures, timeout=left_s + _GRACE_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    raise _late(self._courier)
+                for lane in self._lanes:
+                    if lane.reply in done and (key := lane.take()) is not None:
+                        return key
+                if len(self._lanes) == 1:
+                    return None
+        except BaseException:
+            self._drop()
+            raise
+        return None
+
+    async def aclose(self) -> None:
+        """Close the connections; safe to call twice."""
+        self._drop()
+        self._on_close(self)
+        for lane in self._lanes:
+            await lane.wait_closed()
+
+    def _drop(self) -> None:
+        for lane in self._lanes:
+            lane.drop()
+
+
+class _Lane:
+    """One BLPOP over the keys of one slot."""
+
+    def __init__(self, courier: Courier, keys: Sequence[str]) -> None:
+        self.reply: asyncio.Future[Reply] | None = None
+        self._courier = courier
+        self._keys = tuple(keys)
+        self._wire: Wire | None = None
+        self._detour = Detour()
+
+    async def listen(self, timeout_s: float) -> None:
+        """Have one BLPOP outstanding."""
+        if self.reply is not None:
+            return
+        wire = self._wire
+        if wire is None or wire.lost is not None:
+            wire = self._wire = await self._open()
+        block_s = f"{max(timeout_s, _SHORTEST_BLOCK_S):.3f}"
+        self.reply = wire.ask(pack("BLPOP", *self._keys, block_s))
+
+    def take(self) -> str | None:
+        """Return the key that had an element, None for a timeout or a change of role.
+
+        Raises:
+            RediqError: The lane failed.
+        """
+        reply = self.reply.result() if self.reply is not None else None
+        self.reply = None
+        if isinstance(reply, Exception):
+            self._failed(reply)
+            return None
+        return None if reply is None else bytes(reply[0]).decode()
+
+    def drop(self) -> None:
+        """Close the connection and forget what it may still say."""
+        self.reply = None
+        if self._wire is not None:
+            self._wire.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is gone."""
+        if self._wire is not None:
+            await self._wire.wait_closed()
+
+    def _failed(self, error: Exception) -> None:
+        self._detour.note(error, self._courier.directory, self._courier.topology)
+        self._detour.ask_at = None
+        self.drop()
+        if fate_of(error) in (Fate.LOST, Fate.FINAL):
+            raise translated(error, self._courier.topology.redacted) from error
+
+    async def _open(self) -> Wire:
+        attempts = self._courier.attempts(self._courier.topology.connect_timeout_s)
+        try:
+            address = await self._courier.locate(self._keys[0], self._detour, attempts)
+            return await self._courier.dial(address, reply_timeout_s=None)
+        except TryFailed as failed:
+            self._detour.is_stale = True
+            raise attempts.final(failed.error) from failed.error
+
+
+def _late(courier: Courier) -> Exception:
+    return translated(TimeoutError(), courier.topology.redacted)
