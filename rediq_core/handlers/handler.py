@@ -14,7 +14,6 @@ from typing import (
     Generic,
     ParamSpec,
     Protocol,
-    TypedDict,
     TypeVar,
     Unpack,
     overload,
@@ -24,8 +23,6 @@ from rediq_core.handlers.context import Context, SyncContext
 from rediq_core.handlers.dead_hooks import read_dead_hook
 from rediq_core.handlers.groups import Member
 from rediq_core.handlers.registration import Registration
-from rediq_core.model.durations import Duration
-from rediq_core.model.retry import BackoffLike
 from rediq_core.model.task import Task, TaskOptions
 from rediq_core.model.task_type import TaskType
 
@@ -40,17 +37,6 @@ H = TypeVar("H", bound=Callable[..., object])
 
 # What an `async def` returns when called. `Any` stands where coroutines have nothing to say.
 Run = Coroutine[Any, Any, R]
-
-
-class TypeOptions(TypedDict, total=False):
-    """Options of a contract made from a name; the meaning is that of `TaskType`."""
-
-    queue: str
-    priority: int
-    max_retry: int | None
-    timeout: Duration | None
-    backoff: BackoffLike | None
-    keep: Duration | None
 
 
 class Handler(Generic[A, C, P, R]):
@@ -142,23 +128,23 @@ class NameBinder(_Binder):
 
     @overload
     def __call__(
-        self, function: Callable[[Context], Run[R]]
-    ) -> Handler[[Context], Run[R], object, R]: ...
-
-    @overload
-    def __call__(
         self, function: Callable[Concatenate[Context, P, X], Run[R]]
     ) -> Handler[Concatenate[Context, P, X], Run[R], P, R]: ...
 
     @overload
     def __call__(
-        self, function: Callable[[SyncContext], R]
-    ) -> Handler[[SyncContext], R, object, R]: ...
+        self, function: Callable[[Context], Run[R]]
+    ) -> Handler[[Context], Run[R], object, R]: ...
 
     @overload
     def __call__(
         self, function: Callable[Concatenate[SyncContext, P, X], R]
     ) -> Handler[Concatenate[SyncContext, P, X], R, P, R]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[[SyncContext], R]
+    ) -> Handler[[SyncContext], R, object, R]: ...
 
     def __call__(
         self, function: Callable[..., Any]
@@ -174,21 +160,21 @@ class ContractBinder(_Binder, Generic[P, R]):
 
     @overload
     def __call__(
+        self, function: Callable[Concatenate[Context, P, X], Run[R]]
+    ) -> Handler[Concatenate[Context, P, X], Run[R], P, R]: ...
+
+    @overload
+    def __call__(
         self, function: Callable[[Context], Run[R]]
     ) -> Handler[[Context], Run[R], P, R]: ...
 
     @overload
     def __call__(
-        self, function: Callable[Concatenate[Context, P, X], Run[R]]
-    ) -> Handler[Concatenate[Context, P, X], Run[R], P, R]: ...
+        self, function: Callable[Concatenate[SyncContext, P, X], R]
+    ) -> Handler[Concatenate[SyncContext, P, X], R, P, R]: ...
 
     @overload
     def __call__(self, function: Callable[[SyncContext], R]) -> Handler[[SyncContext], R, P, R]: ...
-
-    @overload
-    def __call__(
-        self, function: Callable[Concatenate[SyncContext, P, X], R]
-    ) -> Handler[Concatenate[SyncContext, P, X], R, P, R]: ...
 
     def __call__(
         self, function: Callable[..., Any]
@@ -204,23 +190,23 @@ class OpenBinder(_Binder, Generic[R]):
 
     @overload
     def __call__(
-        self, function: Callable[[Context], Run[R]]
-    ) -> Handler[[Context], Run[R], object, R]: ...
-
-    @overload
-    def __call__(
         self, function: Callable[Concatenate[Context, P, X], Run[R]]
     ) -> Handler[Concatenate[Context, P, X], Run[R], object, R]: ...
 
     @overload
     def __call__(
-        self, function: Callable[[SyncContext], R]
-    ) -> Handler[[SyncContext], R, object, R]: ...
+        self, function: Callable[[Context], Run[R]]
+    ) -> Handler[[Context], Run[R], object, R]: ...
 
     @overload
     def __call__(
         self, function: Callable[Concatenate[SyncContext, P, X], R]
     ) -> Handler[Concatenate[SyncContext, P, X], R, object, R]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[[SyncContext], R]
+    ) -> Handler[[SyncContext], R, object, R]: ...
 
     def __call__(
         self, function: Callable[..., Any]

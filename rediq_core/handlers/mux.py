@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, Unpack, cast, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from rediq_core.errors import ConfigError, InvalidOption
 from rediq_core.handlers.context import Context, SyncContext, share_run
@@ -27,17 +27,18 @@ from rediq_core.handlers.groups import (
     group_settings,
 )
 from rediq_core.handlers.handler import (
+    AsyncHandlerObject,
     ContractBinder,
     GroupBinder,
     HandlerObject,
     NameBinder,
     NameGroupBinder,
     OpenBinder,
-    TypeOptions,
+    PlainHandlerObject,
 )
 from rediq_core.handlers.middleware import Layer, Middleware, check_middleware
 from rediq_core.handlers.payloads import loader_for
-from rediq_core.handlers.registration import PlainRunner, Registration, annotated_payload
+from rediq_core.handlers.registration import PlainRunner, Registration, TypeOptions, contract_for
 from rediq_core.handlers.resources import (
     OpenResources,
     ResourceFunction,
@@ -50,14 +51,12 @@ from rediq_core.handlers.resources import (
 )
 from rediq_core.handlers.signature import (
     Mode,
-    Signature,
-    Unresolved,
     read_signature,
     where_is,
 )
 from rediq_core.model.durations import Duration
 from rediq_core.model.names import check_name
-from rediq_core.model.task_type import UNTYPED, TaskType
+from rediq_core.model.task_type import TaskType
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -196,10 +195,20 @@ class Mux:
         return NameGroupBinder(bind)
 
     @overload
-    def add(self, contract: TaskType[P, R], handler: HandlerObject[P, R], /) -> None: ...
+    def add(self, contract: TaskType[P, R], handler: AsyncHandlerObject[P, R], /) -> None: ...
 
     @overload
-    def add(self, contract: str, handler: HandlerObject[Any, object], /) -> None: ...
+    def add(self, contract: TaskType[P, R], handler: PlainHandlerObject[P, R], /) -> None: ...
+
+    @overload
+    def add(  # Any: a contract without a payload type leaves it to the object
+        self, contract: TaskType[object, R], handler: HandlerObject[Any, R], /
+    ) -> None: ...
+
+    @overload
+    def add(  # Any: there is no contract to hold it against
+        self, contract: str, handler: HandlerObject[Any, object], /
+    ) -> None: ...
 
     def add(
         self,
@@ -345,7 +354,7 @@ class Mux:
                 next_step="Write: async def …(ctx: Context, members: list[Member[Payload]])",
             )
         if isinstance(contract, str):
-            contract = _contract(contract, options, signature, is_group=group is not None)
+            contract = contract_for(contract, options, signature, is_group=group is not None)
         elif options:
             raise InvalidOption(
                 f"options {', '.join(options)} stand beside the contract {contract.name}.",
@@ -366,17 +375,3 @@ class Mux:
                 next_step="Rename one of them, or leave one module out.",
             )
         self._registrations[registration.type] = registration
-
-
-def _contract(
-    name: str, options: TypeOptions, signature: Signature, *, is_group: bool
-) -> TaskType[Any, Any]:
-    payload = annotated_payload(signature, is_group=is_group)
-    typed = payload is not UNTYPED and not isinstance(payload, Unresolved)
-    returns = signature.returns
-    return TaskType(
-        name,
-        cast("type[object] | None", payload if typed else None),
-        returns=cast("type[object] | None", None if returns is UNTYPED else returns),
-        **options,
-    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import get_args, get_origin
+from typing import Any, TypedDict, cast, get_args, get_origin
 
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.context import Context, SyncContext
@@ -22,8 +22,8 @@ from rediq_core.handlers.resources import OpenResources, Scope, Scopes
 from rediq_core.handlers.settings import Defaults, RunSettings
 from rediq_core.handlers.signature import Mode, Signature, Unresolved
 from rediq_core.model.claimed import ClaimedTask
-from rediq_core.model.durations import duration_ms
-from rediq_core.model.retry import to_backoff
+from rediq_core.model.durations import Duration, duration_ms
+from rediq_core.model.retry import BackoffLike, to_backoff
 from rediq_core.model.task_type import UNTYPED, TaskType
 
 
@@ -215,8 +215,34 @@ class Registration:
         )
 
 
+class TypeOptions(TypedDict, total=False):
+    """Options of a contract made from a name; the meaning is that of `TaskType`."""
+
+    queue: str
+    priority: int
+    max_retry: int | None
+    timeout: Duration | None
+    backoff: BackoffLike | None
+    keep: Duration | None
+
+
 # Takes a plain handler's run to a thread or process: `registration.call_plain(sync_context)` there.
 PlainRunner = Callable[[Registration, Context], Awaitable[object]]
+
+
+def contract_for(
+    name: str, options: TypeOptions, signature: Signature, *, is_group: bool
+) -> TaskType[Any, Any]:  # Any: what the annotations say, mypy reads off the function
+    """Return the contract of a handler that was registered under a name."""
+    payload = annotated_payload(signature, is_group=is_group)
+    typed = payload is not UNTYPED and not isinstance(payload, Unresolved)
+    returns = signature.returns
+    return TaskType(
+        name,
+        cast("type[object] | None", payload if typed else None),
+        returns=cast("type[object] | None", None if returns is UNTYPED else returns),
+        **options,
+    )
 
 
 def _defaults(contract: TaskType[object, object]) -> Defaults:
