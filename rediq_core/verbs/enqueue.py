@@ -77,6 +77,8 @@ def encode_task(
     if task._is_plain():  # noqa: SLF001  # what "plain" means is Task's
         return EncodedTask(task.id, str(task.priority), tail)
     options = str(task.priority)
+    if task.unique_key is not None:
+        options += ";u"
     if task.delay is not None:
         options += f";d{duration_ms(task.delay, 'delay')}"
     if task.at is not None:

@@ -1,11 +1,11 @@
 #!lua
 -- enqueue: take 1 to 500 tasks into one queue; each is taken or refused alone.
 -- KEYS tasks pending suspects held active delayed retry waiting cancelled runs tries unique needs
--- KEYS dependents outbox policy counters wake minute
+-- KEYS dependents outbox policy counters causes errors wake minute
 -- ARGV now:ms flags:letters tasks:int
 -- then for each task: id options tail
 --   flags R: the queue is in the global set of queues, so mark it registered
---   options: priority, then any of ;d<delay ms> ;a<due ms> ;e<expires ms after due> ;f<unique for ms>
+--   options: priority, then any of ;u (it has a unique key) ;d<delay ms> ;a<due ms> ;e<expires ms after due> ;f<unique for ms>
 --   ;o<t: return the owner, p: replace it> ;n<parent,parent…: unmet dependencies>
 --   tail: timeout|flags|type|unique|group|options\npayload
 -- RETURNS [status, now, codes, owner, owner …]
@@ -17,14 +17,16 @@
 --@include tools
 --@include place
 --@include final
+--@include causes
 --@include runs
 --@include wake
 --@include count
 --@include unique
-local total = tonumber(a_tasks)
-for _, key in ipairs({k_tasks, k_runs, k_tries, k_policy, k_counters, k_minute}) do redis.call('HLEN', key) end
+for _, key in ipairs({k_tasks, k_runs, k_tries, k_policy, k_counters, k_causes, k_minute}) do
+  redis.call('HLEN', key)
+end
 for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting, k_cancelled, k_needs,
-  k_outbox}) do redis.call('ZCARD', key) end
+  k_outbox, k_errors}) do redis.call('ZCARD', key) end
 redis.call('LLEN', k_wake)
 local policy = redis.call('HMGET', k_policy, 'registered', 'paused', 'step', 'max_len', 'max_blob')
 if not policy[1] then
@@ -40,8 +42,22 @@ if policy[4] then
 end
 local ids, codes, owners, seen = {}, {}, {}, {}
 local stores, puts = {}, {pending = {}, delayed = {}, waiting = {}, needs = {}}
-for i = 1, total do ids[i] = ARGV[i * 3 + 1] end
-local known, soonest = redis.call('HMGET', k_tasks, unpack(ids)), nil
+for i = 1, tonumber(a_tasks) do ids[i] = ARGV[i * 3 + 1] end
+local known, nearest, is_sooner, is_ready = redis.call('HMGET', k_tasks, unpack(ids)), nil, false, false
+local function head(zset)
+  local first = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
+  return #first > 0 and tonumber(first[2]) or math.huge
+end
+-- Places first: a place without its task is passed over, a task without a place would be lost.
+local function write()
+  for name, key in pairs({pending = k_pending, delayed = k_delayed, waiting = k_waiting, needs = k_needs}) do
+    apply('ZADD', key, puts[name])
+    puts[name] = {}
+  end
+  apply('HSET', k_tasks, stores)
+  tally('enqueued', #stores / 2)
+  stores = {}
+end
 local function same(stored, priority, tail)
   local old, rest = string.match(stored, '^1|(%d+)|%d+|%d+|(.*)$')
   return old == priority and rest == tail
@@ -61,9 +77,15 @@ local function take(id, options, tail)
   if priority == options then
     store(id, priority, now, 0, tail)
     add(puts.pending, int(now + tonumber(priority) * (step or STEP)), id)
+    is_ready = true
     return '1'
   end
   local unique = string.match(tail, '^%d+|[^|]*|[^|]*|([^|]*)|')
+  if unique and unique ~= '' then
+    -- The owner may be of this very call: it must be there to be found, or replaced.
+    if seen[unique .. '|'] then write() end
+    seen[unique .. '|'] = true
+  end
   local code, owner = take_unique(id, unique, tonumber(string.match(options, ';f(%d+)')), string.match(options, ';o(%a)'))
   if code then owners[#owners + 1] = owner return code end
   local due = now + (tonumber(string.match(options, ';d(%d+)')) or 0)
@@ -77,29 +99,22 @@ local function take(id, options, tail)
     for parent in string.gmatch(parents, '[^,]+') do add(puts.needs, 0, id .. '>' .. parent) end
   elseif due > now then
     add(puts.delayed, int(due), id)
-    if not soonest or due < soonest then soonest = due end
+    nearest = nearest or math.min(head(k_delayed), head(k_retry))
+    is_sooner = is_sooner or due < nearest
   else
     add(puts.pending, int(place + tonumber(priority) * (step or STEP)), id)
+    is_ready = true
   end
   return '1'
 end
-for i = 1, total do
+for i = 1, #ids do
   local id, options, tail = ids[i], ARGV[i * 3 + 2], ARGV[i * 3 + 3]
   local stored = known[i] or seen[id]
   if stored then codes[i] = same(stored, string.match(options, '^%d+'), tail) and '2' or '3'
   elseif room and room < 1 then codes[i] = '5'
   else codes[i] = take(id, options, tail) end
 end
-local function head(zset)
-  local first = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
-  return #first > 0 and tonumber(first[2]) or math.huge
-end
-if soonest and soonest < head(k_delayed) and soonest < head(k_retry) then wake() end
-apply('HSET', k_tasks, stores)
-for name, key in pairs({pending = k_pending, delayed = k_delayed, waiting = k_waiting, needs = k_needs}) do
-  apply('ZADD', key, puts[name])
-end
-if #puts.pending > 0 and not policy[2] then wake() end
-tally('enqueued', #stores / 2)
+write()
+if is_sooner or (is_ready and not policy[2]) then wake() end
 count(counts)
 return {1, now, table.concat(codes), unpack(owners)}

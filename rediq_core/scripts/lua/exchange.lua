@@ -21,6 +21,7 @@
 --@include place
 --@include beat
 --@include final
+--@include causes
 --@include forget
 --@include runs
 --@include trim

@@ -16,6 +16,7 @@
 --@include tools
 --@include place
 --@include final
+--@include causes
 --@include forget
 --@include runs
 --@include wake

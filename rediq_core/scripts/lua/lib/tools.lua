@@ -7,6 +7,7 @@ local function add(list, a, b, c)
   if c ~= nil then list[n + 3] = c end
 end
 local function tally(field, n) counts[field] = (counts[field] or 0) + (n or 1) end
+-- In chunks: Lua cannot unpack much more than 7,000 values.
 local function apply(command, key, list)
-  if #list > 0 then redis.call(command, key, unpack(list)) end
+  for i = 1, #list, 4000 do redis.call(command, key, unpack(list, i, math.min(i + 3999, #list))) end
 end

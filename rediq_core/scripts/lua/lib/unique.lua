@@ -1,28 +1,37 @@
 -- unique: a key belongs to an unfinished task of this queue, and is released in the same script as
--- its owner's last transition. An owner that is not there any more cannot hold it.
-local function cancel_owner(id, stored)
-  local kind, unique = names_of(stored)
-  for _, zset in ipairs({k_pending, k_suspects, k_delayed, k_retry, k_waiting}) do redis.call('ZREM', zset, id) end
-  redis.call('ZREM', k_held, kind .. '>' .. id)
+-- its owner's last transition. An owner that is not there or has finished cannot hold it.
+local function place_of(id, member)
+  for _, zset in ipairs({k_pending, k_delayed, k_retry, k_waiting, k_active, k_suspects}) do
+    if redis.call('ZSCORE', zset, id) then return zset, id end
+  end
+  if redis.call('ZSCORE', k_held, member) then return k_held, member end
+end
+local function cancel_owner(id, unique, zset, member)
   redis.call('ZADD', k_cancelled, int(now), id)
   append_runs({id, '{"o":"replaced","t":' .. int(now) .. '}\n'})
   redis.call('HDEL', k_unique, unique)
   tell_children(id)
+  clear_causes({id})
+  redis.call('ZREM', zset, member)
   tally('cancelled')
 end
 -- Returns a refusal code and the owner's id, or nothing once the key is taken for `id`.
 local function take_unique(id, unique, for_ms, on_duplicate)
   if not unique or unique == '' then return end
-  local held = redis.call('HGET', k_unique, unique)
+  local held, till = redis.call('HGET', k_unique, unique), for_ms and int(now + for_ms) or '0'
   if held then
-    local owner, till = string.match(held, '^(.*)|(%d+)$')
-    local stored = redis.call('HGET', k_tasks, owner)
-    if stored and owner ~= id and (till == '0' or tonumber(till) > now) then
-      if on_duplicate ~= 'p' then return '4', owner end
-      if redis.call('ZSCORE', k_active, owner) then return '6', owner end
-      cancel_owner(owner, stored)
+    local owner, old_till = string.match(held, '^(.*)|(%d+)$')
+    if owner == id then till = for_ms and till or old_till
+    elseif old_till == '0' or tonumber(old_till) > now then
+      local stored = redis.call('HGET', k_tasks, owner)
+      local zset, member = place_of(owner, (stored and names_of(stored) or '') .. '>' .. owner)
+      if stored and zset then
+        if on_duplicate ~= 'p' then return '4', owner end
+        if zset == k_active then return '6', owner end
+        cancel_owner(owner, unique, zset, member)
+      end
     end
   end
   has_unique = true
-  redis.call('HSET', k_unique, unique, id .. '|' .. (for_ms and int(now + for_ms) or '0'))
+  redis.call('HSET', k_unique, unique, id .. '|' .. till)
 end

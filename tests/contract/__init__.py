@@ -1,0 +1,1 @@
+"""What holds over all scripts and verbs together, on every topology."""

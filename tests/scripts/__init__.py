@@ -1,0 +1,1 @@
+"""What each script promises, shown on a real server."""
