@@ -33,7 +33,7 @@ outbox      zset    parent -> next delivery ms
 groups      zset    type/group>id -> added ms
 groups_due  zset    type/group -> due ms
 policy      hash    registered, paused, limits, beat_ms, reap_after …
-requests    hash    caller -> seq|ms|codes|ids; makes a repeated exchange harmless
+requests    hash    caller -> seq|ms|due ms|codes|ids; makes a repeated exchange harmless
 counters    hash    lifetime counts
 minute:<m>  hash    counts and histograms of one minute, 26 h
 hours days  hash    rolled up: <hour>:<field>, <day>:<field>

@@ -29,12 +29,15 @@
 --@include count
 --@include failure
 --@include settle
+--@include types
+--@include promote
+--@include limits
 --@include claim
 local lease_ms, want, settles = tonumber(a_lease), tonumber(a_want), tonumber(a_settles)
 local row = redis.call('HGET', k_requests, a_caller)
 if row then
-  local seq, at, codes, ids = string.match(row, '^(%d+)|(%d+)|([^|]*)|(.*)$')
-  if tonumber(seq) == tonumber(a_seq) then return repeat_reply(codes, ids) end
+  local seq, due, codes, ids = string.match(row, '^(%d+)|%d+|(%d+)|([^|]*)|(.*)$')
+  if tonumber(seq) == tonumber(a_seq) then return repeat_reply(due, codes, ids) end
   if tonumber(seq) > tonumber(a_seq) then return {4, now, 0, 0, 0, 0, '', ''} end
 end
 check_types()
@@ -46,23 +49,20 @@ local is_alive = string.find(a_flags, 'f', 1, true)
   or (expiry and (tonumber(expiry) >= now or now < reap_after))
 if is_alive and expiry then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller) end
 local codes = settle_all(10, settles, tonumber(policy[11]))
-local due, step = promote(tonumber(policy[11]), tonumber(policy[12]))
-local claimed, hint = {}, 0
-if is_alive then
-  claimed, hint = claim(want, policy)
-  if hint > 0 and (due == 0 or hint < due) then due = hint end
-  if #claimed > 0 then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller)
-  elseif string.find(a_flags, 'e', 1, true) then redis.call('ZREM', k_leases, a_caller) end
-end
+local due = promote(tonumber(policy[11]), tonumber(policy[12]))
+local is_sooner = soonest and soonest == due
+local claimed, hint = claim(is_alive and want or 0, policy, lease_ms)
+if hint > 0 and (due == 0 or hint < due) then due = hint end
 local ids = {}
 for i = 1, #claimed, 3 do ids[#ids + 1] = claimed[i] end
-if settles > 0 or #ids > 0 then
-  redis.call('HSET', k_requests, a_caller,
-    a_seq .. '|' .. int(now) .. '|' .. codes .. '|' .. table.concat(ids, ','))
-end
+redis.call('HSET', k_requests, a_caller,
+  a_seq .. '|' .. int(now) .. '|' .. int(due) .. '|' .. codes .. '|' .. table.concat(ids, ','))
+leave()
+if is_alive and #claimed == 0 and string.find(a_flags, 'e', 1, true) then redis.call('ZREM', k_leases, a_caller) end
+trim_finished(finished)
 for field, n in string.gmatch(a_histogram, '(%S+) (%d+)') do counts[field] = tonumber(n) end
 count(counts)
 local left = redis.call('ZCARD', k_pending)
-if left > 0 and hint == 0 then wake() end
+if is_sooner or (left > 0 and hint == 0) then wake() end
 return {is_alive and 1 or 3, now, due, left, redis.call('ZCARD', k_held),
   redis.call('ZCARD', k_suspects), codes, table.concat(deliver, ','), unpack(claimed)}

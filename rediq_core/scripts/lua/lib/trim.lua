@@ -6,9 +6,10 @@ local function trim_kept(zset, limit)
   local over = redis.call('ZRANGEBYSCORE', k_kept, '-inf', int(now), 'LIMIT', 0, limit)
   local gone = {}
   for i = 1, #over do
-    if redis.call('ZREM', zset, over[i]) == 1 then gone[#gone + 1] = over[i] end
+    if redis.call('ZSCORE', zset, over[i]) then gone[#gone + 1] = over[i] end
   end
   forget(gone)
+  apply('ZREM', zset, gone)
 end
 local function trim(zset, name, age_ms, max_count, min_keep_ms, limit)
   local count = redis.call('ZCARD', zset)
@@ -30,8 +31,17 @@ local function trim(zset, name, age_ms, max_count, min_keep_ms, limit)
   if kept_count > 0 and last then
     redis.call('HSET', k_policy, name, (#gone == 0 and last == from) and '(' .. last or last)
   end
-  if #gone > 0 then
-    redis.call('ZREM', zset, unpack(gone))
-    forget(gone)
+  forget(gone)
+  apply('ZREM', zset, gone)
+end
+-- After settles that finished tasks, and now and then for queues where only age goes on.
+local function trim_finished(finished)
+  local keep, is_turn = {}, tonumber(a_seq) % 16 == 0
+  for number in string.gmatch(a_keep, '%d+') do keep[#keep + 1] = tonumber(number) end
+  local function visit(kind, zset, name, age_ms, max_count)
+    if is_turn or finished[kind] > 0 then trim(zset, name, age_ms, max_count, keep[5], finished[kind] + 20) end
   end
+  visit('c', k_completed, 'trim_completed', keep[1], keep[2])
+  visit('d', k_dead, 'trim_dead', keep[3], keep[4])
+  visit('x', k_cancelled, 'trim_cancelled', keep[1], keep[2])
 end
