@@ -2,14 +2,17 @@
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.peers.cases import CASES, Limits
 from benchmarks.peers.environments import setup
 from benchmarks.peers.report import markdown
 from benchmarks.peers.roster import BY_NAME, PEERS, Peer
 from benchmarks.peers.rounds import run
+from benchmarks.peers.targets import verdicts
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,19 +92,25 @@ def _run(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         server_binary=arguments.server,
     )
-    text = markdown(results, subject=_subject(arguments.peers))
+    text = _text(results)
     arguments.out.with_suffix(".md").write_text(text)
     print(text)
     return 1 if any(row["status"] == "failed" for row in results["rows"]) else 0
 
 
-def _subject(peers: list[Peer]) -> str:
-    """Whose ratios are printed: Rediq's, or the first peer's when it does not take part."""
-    return "rediq" if any(peer.name == "rediq" for peer in peers) else peers[0].name
+def _text(results: dict[str, Any]) -> str:
+    """The report; ratios are Rediq's, or the first peer's when Rediq did not take part."""
+    present = [name for name, peer in results["peers"].items() if not peer["unavailable"]]
+    subject = "rediq" if "rediq" in present else next(iter(present), "rediq")
+    return "\n\n".join(
+        part for part in (markdown(results, subject=subject), verdicts(results)) if part
+    )
 
 
 def main() -> int:
     """Run one verb; returns the exit code, 1 if anything failed or is missing."""
+    # SIGTERM would leave workers and server behind; this way the with-blocks end them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = _parser().parse_args()
     match arguments.verb:
         case "setup":
@@ -113,9 +122,7 @@ def main() -> int:
         case "run":
             return _run(arguments)
         case _:
-            results = json.loads(arguments.file.read_text())
-            names = [BY_NAME[name] for name in results["peers"]]
-            print(markdown(results, subject=_subject(names)))
+            print(_text(json.loads(arguments.file.read_text())))
             return 0
 
 

@@ -99,7 +99,7 @@ def _machine(results: Results) -> str:
         f"{machine['cores']} cores of {machine['cpu']}, {machine['server']} on loopback without "
         f"persistence, Python {machine['python']}, commit {machine['commit']}, "
         f"{machine['started']}, load average at the start {machine['load_average'][0]}. "
-        f"Medians of {settings['rounds']} interleaved rounds; (lowest–highest) below each case."
+        f"Medians of {settings['rounds']} interleaved rounds (lowest–highest)."
     )
 
 
@@ -115,7 +115,7 @@ def _overview(results: Results) -> str:
             body.append([peer["label"], *("unavailable" for _ in columns)])
         else:
             body.append([peer["label"], *(_cell(results, name, column) for column in columns)])
-    return _table(["", *(column.title for column in columns)], body)
+    return markdown_table(["", *(column.title for column in columns)], body)
 
 
 def _cell(results: Results, peer: str, column: Column) -> str:
@@ -143,7 +143,7 @@ def _ratios(results: Results, subject: str) -> str:
     if not body:
         return ""
     label = results["peers"][subject]["label"]
-    return f"{label} divided by:\n\n" + _table(["", *_REFERENCES], body)
+    return f"{label} divided by:\n\n" + markdown_table(["", *_REFERENCES], body)
 
 
 def _ratio_cell(results: Results, subject: str, reference: str, column: Column) -> str:
@@ -174,7 +174,7 @@ def _costs(results: Results) -> str:
             body.append([peer["label"], *shown])
     if not body:
         return ""
-    return "CPU per task:\n\n" + _table(["", *(title for title, _, _ in columns)], body)
+    return "CPU per task:\n\n" + markdown_table(["", *(title for title, _, _ in columns)], body)
 
 
 def _kills(results: Results) -> str:
@@ -185,7 +185,7 @@ def _kills(results: Results) -> str:
         cells = [_outcomes(results["rows"], name, case) for case in titles]
         if any(cell != "–" for cell in cells):
             body.append([peer["label"], *cells])
-    return _table(["", *titles.values()], body) if body else ""
+    return markdown_table(["", *titles.values()], body) if body else ""
 
 
 def _outcomes(rows: Iterable[Row], peer: str, case: str) -> str:
@@ -216,7 +216,7 @@ def _failures(results: Results) -> str:
     return "Failed or absent:\n\n" + "\n".join(lines) if lines else ""
 
 
-def _table(head: list[str], body: list[list[str]]) -> str:
+def markdown_table(head: list[str], body: list[list[str]]) -> str:
     """A Markdown table."""
     rows = [head, ["---"] * len(head), *body]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
