@@ -12,7 +12,7 @@ suspects    zset    id -> same; lost its lease twice, is claimed alone; counts a
 held        zset    type>id -> 0; type unknown to the worker that claimed it; counts as pending
 active      zset    id -> claimed ms
 claims      hash    id -> fencing token, incarnation:seq
-leases      zset    incarnation -> expiry ms
+leases      zset    incarnation -> expiry ms; 0 while it is being reaped
 delayed     zset    id -> due ms
 retry       zset    id -> due ms
 waiting     zset    id -> since ms (unmet dependencies, or collecting in a group)

@@ -337,8 +337,16 @@ def test_every_outcome_is_counted_once(rig: Rig, worker: Worker) -> None:
     worker.settle(*settles)
 
     assert rig.hash("counters") == {
-        "enqueued": "6", "completed": "1", "retried": "1", "dead": "1", "snoozed": "1",
-        "released": "1", "held": "1", "failed": "2", "r3": "4", "w1": "2",
+        "enqueued": "6",
+        "completed": "1",
+        "retried": "1",
+        "dead": "1",
+        "snoozed": "1",
+        "released": "1",
+        "held": "1",
+        "failed": "2",
+        "r3": "4",
+        "w1": "2",
     }
     assert rig.hash("minute") == rig.hash("counters")
 

@@ -45,8 +45,7 @@ local policy = redis.call('HMGET', k_policy, 'beat_ms', 'reap_after', 'paused', 
   'rate', 'rate_ms', 'burst', 'tokens', 'tokens_ms', 'step', 'max_blob')
 local reap_after = beat(policy[1], policy[2], lease_ms)
 local expiry = redis.call('ZSCORE', k_leases, a_caller)
-local is_alive = string.find(a_flags, 'f', 1, true)
-  or (expiry and (tonumber(expiry) >= now or now < reap_after))
+local is_alive = string.find(a_flags, 'f', 1, true) or may_renew(expiry, reap_after)
 if is_alive and expiry then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller) end
 local codes = settle_all(10, settles, tonumber(policy[11]))
 local due = promote(tonumber(policy[11]), tonumber(policy[12]))

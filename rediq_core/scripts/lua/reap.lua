@@ -3,6 +3,8 @@
 -- KEYS tasks pending suspects active claims leases cancelled dead runs tries progress cancels unique
 -- KEYS dependents outbox policy counters causes errors prints events wake minute
 -- ARGV now:ms lease:ms start:rank limit:int charge:bit
+--   start: 0 for the latest claims and to end leases, then what the last call returned. The walk goes
+--   from the end to the front: what others settle or claim meanwhile moves nothing past it.
 -- then each incarnation that its own parent knows to be dead; none: those whose lease expired
 -- RETURNS [now, next start or -1, deliver, id, outcome, incarnation, …]
 --   outcome pending, suspect, dead, cancelled; charge 0: a bystander, no loss is counted
@@ -11,6 +13,7 @@
 --@include tools
 --@include place
 --@include final
+--@include causes
 --@include runs
 --@include wake
 --@include count
@@ -26,20 +29,27 @@ redis.call('XLEN', k_events)
 local policy = redis.call('HMGET', k_policy, 'beat_ms', 'reap_after', 'step')
 local start, limit = tonumber(a_start), tonumber(a_limit)
 if start == 0 then
-  for i = 6, #ARGV do redis.call('ZREM', k_leases, ARGV[i]) end
+  for i = 6, #ARGV do redis.call('ZADD', k_leases, 'XX', 0, ARGV[i]) end
   -- The beat is only read here: a reaper that alone outlives everybody must not vouch for Redis.
   local last, after = tonumber(policy[1]) or 0, tonumber(policy[2]) or 0
   local was_away = last > 0 and (now - last > tonumber(a_lease) / 2 or last > now)
   if #ARGV == 5 and now >= after and not was_away then
-    redis.call('ZREMRANGEBYSCORE', k_leases, '-inf', '(' .. int(now))
+    for _, name in ipairs(redis.call('ZRANGEBYSCORE', k_leases, '(0', '(' .. int(now), 'LIMIT', 0, 1000)) do
+      redis.call('ZADD', k_leases, 'XX', 0, name)
+    end
   end
 end
-local ids = redis.call('ZRANGE', k_active, start, start + limit - 1)
+local last = start > 0 and start or redis.call('ZCARD', k_active)
+local first = math.max(last - limit, 0)
+local ids = last > 0 and redis.call('ZRANGE', k_active, first, last - 1) or {}
+-- A lease at 0 is being reaped: it cannot be renewed, and whoever looks sees that work is left, until
+-- a walk has reached the front. So a reaper that dies half way leaves nothing behind.
+if first == 0 then redis.call('ZREMRANGEBYSCORE', k_leases, '-inf', 0) end
 if #ids == 0 then return {now, -1, ''} end
-local tokens, reply, kept = redis.call('HMGET', k_claims, unpack(ids)), {}, 0
+local tokens, reply = redis.call('HMGET', k_claims, unpack(ids)), {}
 local tries, stored = redis.call('HMGET', k_tries, unpack(ids)), nil
 local puts = {pending = {}, suspects = {}, dead = {}, cancelled = {}, tries = {}, causes = {}, errors = {}}
-local gone, lines = {}, {}
+local gone, lines, ends, cured = {}, {}, {}, {}
 local function lose(id, incarnation, tried)
   local attempts, losses = string.match(tried or '0|0|0', '^(%d+)|(%d+)')
   losses = tonumber(losses) + tonumber(a_charge)
@@ -52,6 +62,7 @@ local function lose(id, incarnation, tried)
   local outcome = 'pending'
   if cancel then
     add(puts.cancelled, int(now), id)
+    add(cured, id)
     add(lines, id, '{"o":"cancelled",' .. note .. ',"n":' .. cancel .. '}\n')
     outcome = 'cancelled'
   elseif losses >= MAX_LOSSES then
@@ -66,31 +77,34 @@ local function lose(id, incarnation, tried)
     else add(puts.pending, score, id) end
   end
   if outcome == 'dead' or outcome == 'cancelled' then
-    release_unique(id, unique)
-    tell_children(id)
+    add(ends, id, unique or '')
     tally(outcome)
   else tally('recovered') end
   return outcome
 end
 for i = 1, #ids do
   local incarnation = tokens[i] and string.match(tokens[i], '^(.*):%d+$')
-  if incarnation and redis.call('ZSCORE', k_leases, incarnation) then kept = kept + 1
-  else
+  if not incarnation or (tonumber(redis.call('ZSCORE', k_leases, incarnation) or 0)) == 0 then
     add(gone, ids[i])
     add(reply, ids[i], lose(ids[i], incarnation or '', tries[i]), incarnation or '')
   end
 end
 if #gone > 0 then
+  for name, key in pairs({pending = k_pending, suspects = k_suspects, dead = k_dead, cancelled = k_cancelled,
+    errors = k_errors}) do apply('ZADD', key, puts[name]) end
+  apply('HSET', k_causes, puts.causes)
+  clear_causes(cured)
+  append_runs(lines)
+  for i = 1, #ends, 2 do
+    release_unique(ends[i], ends[i + 1])
+    tell_children(ends[i])
+  end
+  apply('HSET', k_tries, puts.tries)
   redis.call('ZREM', k_active, unpack(gone))
   redis.call('HDEL', k_claims, unpack(gone))
   redis.call('HDEL', k_cancels, unpack(gone))
   redis.call('HDEL', k_progress, unpack(gone))
-  for name, key in pairs({pending = k_pending, suspects = k_suspects, dead = k_dead, cancelled = k_cancelled,
-    errors = k_errors}) do apply('ZADD', key, puts[name]) end
-  apply('HSET', k_tries, puts.tries)
-  apply('HSET', k_causes, puts.causes)
-  append_runs(lines)
   count(counts)
   wake()
 end
-return {now, #ids < limit and -1 or start + kept, table.concat(deliver, ','), unpack(reply)}
+return {now, first > 0 and first or -1, table.concat(deliver, ','), unpack(reply)}

@@ -18,7 +18,7 @@ local reap_after = beat(policy[1], policy[2], lease_ms)
 local statuses, mine, reply = {}, {}, {}
 for i = 3, #ARGV do
   local expiry = redis.call('ZSCORE', k_leases, ARGV[i])
-  if expiry and (tonumber(expiry) >= now or now < reap_after) then
+  if may_renew(expiry, reap_after) then
     redis.call('ZADD', k_leases, int(now + lease_ms), ARGV[i])
     statuses[#statuses + 1] = '1'
     mine[ARGV[i]] = true

@@ -11,3 +11,8 @@ local function beat(beat_ms, reap_after, lease_ms)
   end
   return after
 end
+-- A lease at 0 is being reaped and never comes back, whatever the time.
+local function may_renew(expiry, reap_after)
+  local till = tonumber(expiry) or 0
+  return till > 0 and (till >= now or now < reap_after)
+end

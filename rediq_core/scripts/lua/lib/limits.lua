@@ -1,4 +1,6 @@
 -- limits: pause, concurrency over all workers, and rate, as they stand at this instant.
+-- Tokens are fractions kept as text: what is missing by less than this is rounding.
+local GRAIN = 0.000001
 -- Returns how many may be claimed now and when to ask again if policy is what limits it (else 0).
 local function allowed(want, policy)
   if policy[3] then
@@ -15,10 +17,10 @@ local function allowed(want, policy)
   if policy[6] then
     local rate, per, burst = tonumber(policy[6]), tonumber(policy[7]), tonumber(policy[8])
     local tokens = math.min(burst, (tonumber(policy[9]) or burst) + (now - (tonumber(policy[10]) or now)) * rate / per)
-    local whole = math.max(math.floor(tokens), 0)
-    if whole < math.max(room, 1) then hint = now + math.ceil((whole + 1 - tokens) * per / rate) end
+    local whole = math.max(math.floor(tokens + GRAIN), 0)
+    if whole < math.max(room, 1) then hint = now + math.ceil((whole + 1 - tokens - GRAIN) * per / rate) end
     room = math.min(room, whole)
-    redis.call('HSET', k_policy, 'tokens', string.format('%.6f', tokens), 'tokens_ms', int(now))
+    redis.call('HSET', k_policy, 'tokens', string.format('%.9f', tokens), 'tokens_ms', int(now))
   end
   return room, hint
 end
