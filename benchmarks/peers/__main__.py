@@ -95,7 +95,9 @@ def _run(arguments: argparse.Namespace) -> int:
     text = _text(results)
     arguments.out.with_suffix(".md").write_text(text)
     print(text)
-    return 1 if any(row["status"] == "failed" for row in results["rows"]) else 0
+    failed = any(row["status"] == "failed" for row in results["rows"])
+    absent = any(peer["unavailable"] for peer in results["peers"].values())
+    return 1 if failed or absent else 0
 
 
 def _text(results: dict[str, Any]) -> str:
