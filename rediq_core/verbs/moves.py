@@ -40,7 +40,8 @@ class Act:
         verb: What to do.
         by: Who does it, as "user@host".
         reason: Why, or "".
-        operation: Names this act in the audit and for undo.
+        operation: Names this act in the audit and for undo. A repeat of the same verb of the same
+            operation from the same first id answers what the first call did; "" never repeats.
         expect: Act only on tasks in this state; "" for any the verb takes.
         purge_ms: For delete: time in trash; 0 deletes for good.
         due_ms: For reschedule: when, in epoch ms.
@@ -83,11 +84,13 @@ class Moved:
 
 def move(space: Space, queue: str, act: Act, ids: Sequence[str], *, minute: int) -> Call[Moved]:
     """Act on up to MAX_MOVES tasks of one queue: one round trip, O(log n) each."""
+    is_named = act.operation and ids
     args = [
         act.verb.value,
         act.expect,
         act.note(),
         act.operation,
+        f"{act.verb}/{act.operation}/{ids[0]}" if is_named else "",
         act.purge_ms,
         act.due_ms,
         len(ids),
