@@ -6,7 +6,7 @@ when asked. It is neither the producer's `Task` nor the reader's `TaskView`.
 
 from __future__ import annotations
 
-from rediq_core.model.header import Options, parse_options, parse_stored
+from rediq_core.model.header import Options, damaged, parse_options, parse_stored
 
 
 class ClaimedTask:
@@ -66,12 +66,17 @@ class ClaimedTask:
         self.token = token
         self.claimed_ms = now_ms
         self._options: Options | None = None
+        self.attempt, self.losses = 1, 0
         if tries:
-            attempts, losses, ready = tries.split(b"|")
-            self.attempt, self.losses = int(attempts) + 1, int(losses)
-            self.ready_ms = int(ready) or self.ready_ms
-        else:
-            self.attempt, self.losses = 1, 0
+            self._count(tries)
+
+    def _count(self, tries: bytes) -> None:
+        try:
+            attempts, losses, ready = map(int, tries.split(b"|"))
+        except ValueError as error:
+            raise damaged() from error
+        self.attempt, self.losses = attempts + 1, losses
+        self.ready_ms = ready or self.ready_ms
 
     @property
     def options(self) -> Options:

@@ -16,6 +16,8 @@ from rediq_core.errors import InvalidPayload, PayloadTooLarge
 MAX_PAYLOAD_BYTES = 512 * 1024
 # Largest encoded result kept with a completed task, in bytes.
 MAX_RESULT_BYTES = 64 * 1024
+# What some writers put where JSON has no word.
+_CONSTANTS = ("-Infinity", "Infinity", "NaN")
 # Deepest nesting that is read back. Far above any sane payload, far below the interpreter's stack.
 MAX_DEPTH = 200
 
@@ -59,6 +61,13 @@ def encode(
         ) from error
     if limit_bytes is not None and len(encoded) > limit_bytes:
         raise too_large(what, len(encoded), limit_bytes)
+    if (
+        _opening_brackets(encoded) > MAX_DEPTH
+        and _depth(_DECODER.decode(encoded.decode())) > MAX_DEPTH
+    ):
+        raise InvalidPayload(
+            f"The {what} is nested too deeply.", cause=f"More than {MAX_DEPTH} levels."
+        )
     return encoded
 
 
@@ -74,15 +83,23 @@ def too_large(what: str, size_bytes: int, limit_bytes: int) -> PayloadTooLarge:
 
 
 def _reason(error: Exception) -> str:
-    # Encoder messages may quote the value; only what names the kind of problem is kept.
+    # Messages may quote the value; only what names the kind of problem is kept.
     text = str(error)
-    if "Out of range float" in text:
-        return "It holds NaN or an infinity, which JSON does not have."
-    if "Circular" in text:
-        return "It holds itself."
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}."
     if isinstance(error, UnicodeEncodeError):
         return "It holds text that is not valid Unicode (a lone surrogate)."
+    for message, reason in _REASONS.items():
+        if message in text:
+            return reason
     return f"{type(error).__name__} while encoding it."
+
+
+_REASONS = {
+    "Out of range float": "It holds NaN or an infinity, which JSON does not have.",
+    "Circular": "It holds itself.",
+    **{f"{name} is not JSON": f"It holds {name}, which JSON does not have." for name in _CONSTANTS},
+}
 
 
 def decode(encoded: bytes) -> object:

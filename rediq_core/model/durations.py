@@ -18,9 +18,9 @@ UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w
 # Longest duration taken, in milliseconds: 100 years. Keeps every instant far below 2**53.
 MAX_DURATION_MS = 100 * 365 * UNIT_MS["d"]
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
+_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+", re.ASCII)
 
 
 def duration_ms(value: Duration, name: str = "duration") -> int:
@@ -50,9 +50,11 @@ def _to_ms(value: Duration) -> float | None:
         return value / timedelta(milliseconds=1)
     if isinstance(value, str):
         return _text_to_ms(value.strip().lower())
-    if isinstance(value, bool) or value != value:  # NaN is not equal to itself
+    # A caller may pass what no type checker has seen. NaN is not equal to itself.
+    number: object = value
+    if isinstance(number, bool) or not isinstance(number, int | float) or number != number:
         return None
-    return value * 1_000
+    return number * 1_000
 
 
 def _text_to_ms(text: str) -> float | None:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rediq_core.errors import SchemaMismatch
+from rediq_core.model.codec import encode
 from rediq_core.model.durations import duration_ms
 from rediq_core.model.retry import Backoff, BackoffKind, to_backoff
 from rediq_core.model.task import Task
@@ -98,16 +99,20 @@ def header_tail(task: Task[object], payload_json: bytes) -> bytes:
     Args:
         task: The task; its names were checked when it was made.
         payload_json: Its encoded payload.
+
+    Raises:
+        InvalidPayload: `extra` is not JSON.
+        PayloadTooLarge: `extra` is as large as no payload may be.
     """
     if task._is_plain():  # noqa: SLF001  # the same module in two files: what "plain" means is Task's
         return _plain_tail(task.type) + payload_json
     timeout_ms = 0 if task.timeout is None else duration_ms(task.timeout, "timeout")
     unique = "" if task.unique_key is None else escape_key(task.unique_key)
-    head = f"{timeout_ms}||{task.type}|{unique}|{task.group or ''}|{_options_json(task)}\n"
-    return head.encode() + payload_json
+    head = f"{timeout_ms}||{task.type}|{unique}|{task.group or ''}|".encode()
+    return head + _options_json(task) + b"\n" + payload_json
 
 
-def _options_json(task: Task[object]) -> str:
+def _options_json(task: Task[object]) -> bytes:
     options: dict[str, object] = {}
     if task.max_retry is not None:
         options["r"] = task.max_retry
@@ -121,7 +126,7 @@ def _options_json(task: Task[object]) -> str:
         options["f"] = task.on_dependency_failure
     if task.extra:
         options["x"] = dict(task.extra)
-    return json.dumps(options, separators=(",", ":"), allow_nan=False) if options else ""
+    return encode(options, what="extra") if options else b""
 
 
 def _backoff_json(backoff: Backoff) -> list[object]:
@@ -143,7 +148,7 @@ def parse_stored(stored: bytes) -> Header:
     head, _, payload = stored.partition(b"\n")
     fields = head.split(b"|", _FIELDS - 1)
     if len(fields) != _FIELDS or fields[0] != REVISION:
-        raise _damaged()
+        raise damaged()
     try:
         unique = fields[7].decode()
         return Header(
@@ -159,7 +164,7 @@ def parse_stored(stored: bytes) -> Header:
             payload,
         )
     except ValueError as error:
-        raise _damaged() from error
+        raise damaged() from error
 
 
 def parse_options(options_json: bytes) -> Options:
@@ -182,7 +187,7 @@ def parse_options(options_json: bytes) -> Options:
             raw.get("x"),
         )
     except (ValueError, TypeError, AttributeError, IndexError) as error:
-        raise _damaged() from error
+        raise damaged() from error
 
 
 def _backoff_from(raw: list[object]) -> Backoff:
@@ -190,7 +195,8 @@ def _backoff_from(raw: list[object]) -> Backoff:
     return Backoff(BackoffKind(kind), base_ms, cap_ms, jitter, tuple(delays_ms))  # type: ignore[arg-type]  # __post_init__ and the caller's except check
 
 
-def _damaged() -> SchemaMismatch:
+def damaged() -> SchemaMismatch:
+    """Make the error for a stored task that cannot be read."""
     return SchemaMismatch(
         "A stored task cannot be read.",
         cause="Its header line is damaged or of another version of Rediq.",

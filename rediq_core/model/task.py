@@ -171,11 +171,19 @@ def _check_rare_options(task: Task[R_co]) -> None:
         to_backoff(task.backoff)
     if task.at is not None and (task.delay is not None or task.at.tzinfo is None):
         raise InvalidOption("at takes an aware datetime, and not together with delay.")
-    if task.unique_key is not None:
-        check_key("unique_key", task.unique_key)
+    _check_unique(task)
     if task.group is not None:
         check_name("group", task.group)
     _check_parents(task)
+
+
+def _check_unique(task: Task[R_co]) -> None:
+    if task.unique_key is not None:
+        check_key("unique_key", task.unique_key)
+    elif task.unique_for is not None:
+        raise InvalidOption("unique_for says how long a unique_key is held; there is none.")
+    if task.on_duplicate not in ("raise", "return", "replace"):
+        raise InvalidOption(f"on_duplicate {task.on_duplicate!r} is not known.")
 
 
 def _check_parents(task: Task[R_co]) -> None:
@@ -186,8 +194,8 @@ def _check_parents(task: Task[R_co]) -> None:
         check_key("depends_on", parent)
     if task.on_dependency_failure not in ("fail", "run", "cancel"):
         raise InvalidOption(f"on_dependency_failure {task.on_dependency_failure!r} is not known.")
-    if task.on_duplicate not in ("raise", "return", "replace"):
-        raise InvalidOption(f"on_duplicate {task.on_duplicate!r} is not known.")
+    if task.on_missing_dependency not in ("refuse", "run"):
+        raise InvalidOption(f"on_missing_dependency {task.on_missing_dependency!r} is not known.")
 
 
 class TaskOptions(TypedDict, total=False):
