@@ -93,9 +93,13 @@ def parse(name: str, text: str) -> Script:
         locals_line += (
             f" local {','.join('a_' + arg for arg in args)}={_numbered('ARGV', len(args))}"
         )
+    flags = (shebang[1] or "").split(",")
     legacy = locals_line + "\n" + _INCLUDE.sub(lambda match: _read(f"lib/{match[1]}.lua"), rest)
     body = shebang.group() + legacy
-    flags = (shebang[1] or "").split(",")
+    if "allow-oom" in flags:
+        # Redis 6 knows no flags, but lets a script go on at maxmemory once it has written. This
+        # writes nothing: no key of the schema but `minute`, never the first, has a time to live.
+        legacy = legacy.replace("\n", "\nredis.call('PERSIST', KEYS[1])\n", 1)
     return Script(
         name,
         purpose[1],

@@ -1,0 +1,57 @@
+"""At maxmemory new tasks are refused, and whatever frees or records goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rediq_core.errors import RedisOutOfMemory
+from rediq_core.model.task import Task
+from rediq_core.verbs.moves import MoveVerb
+from rediq_core.verbs.progress import ProgressReport, report_progress
+from tests.support.rig import Rig, completed, failed
+
+
+@pytest.fixture
+def full_rig(rig: Rig) -> Iterator[Rig]:
+    """A queue of five tasks on a server that has no memory left."""
+    rig.enqueue(*[Task("mail", id=f"t{number}") for number in range(5)])
+    rig.client.config_set("maxmemory", "1")
+    yield rig
+    rig.client.config_set("maxmemory", "0")
+
+
+def test_new_tasks_are_refused(full_rig: Rig) -> None:
+    with pytest.raises(RedisOutOfMemory):
+        full_rig.enqueue(Task("mail", id="new"))
+
+    assert "new" not in full_rig.hash("tasks")
+    assert len(full_rig.ids("pending")) == 5
+
+
+def test_the_queue_drains(full_rig: Rig) -> None:
+    worker = full_rig.worker()
+
+    while tasks := worker.claim(2):
+        worker.settle(*[completed(task) for task in tasks])
+
+    assert len(full_rig.ids("completed")) == 5
+
+
+def test_failures_leases_progress_and_recovery_go_on(full_rig: Rig) -> None:
+    rig, worker = full_rig, full_rig.worker()
+    first, second = worker.claim(2)
+    report = ProgressReport(second.id, second.token, 40, "half")
+
+    assert rig.executor.run(report_progress(rig.space, rig.queue, [report])) == 1
+    assert worker.settle(failed(first)).codes == b"1"
+    assert rig.renew("w#1").lost == ()
+    assert rig.reap("w#1").outcomes == ((second.id, "pending", "w#1"),)
+
+
+def test_operators_go_on(full_rig: Rig) -> None:
+    assert full_rig.move(MoveVerb.DELETE, "t0").words == ("moved",)
+    assert full_rig.move(MoveVerb.CANCEL, "t1").words == ("moved",)
+    assert full_rig.pause() is False
+    assert full_rig.resume() is True
