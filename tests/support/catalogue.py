@@ -1,0 +1,187 @@
+"""One lively queue and one call of every script that does everything the script can do.
+
+For tests that hold every script to the same rule: declared keys, wrong types, interruption. The
+queue has tasks in each state, intents, causes, edges, limits and trash; the calls are fresh
+values, to be sent or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rediq_core.model.task import Task
+from rediq_core.scripts.call import Call
+from rediq_core.verbs.enqueue import encode_task, enqueue
+from rediq_core.verbs.exchange import exchange
+from rediq_core.verbs.inspect import read_page, read_queue, read_tasks
+from rediq_core.verbs.lease import reap, renew
+from rediq_core.verbs.moves import Act, MoveVerb, move, pause, resume
+from rediq_core.verbs.progress import ProgressReport, report_progress
+from tests.support.rig import (
+    LEASE_MS,
+    PLACES,
+    Rig,
+    Worker,
+    completed,
+    died,
+    failed,
+    released,
+    snoozed,
+    unknown_type,
+)
+
+
+class Lively:
+    """A seeded queue.
+
+    Attributes:
+        rig: The queue.
+        worker: A live worker that holds six tasks and one that is to be cancelled.
+        dead: An incarnation whose lease expired while it held a task three times over.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.worker: Worker = rig.worker("live#1")
+        self._seed_finished()
+        self._seed_lost()
+        self._seed_held_by_the_living()
+        rig.set_policy(rate=1_000, rate_ms=1_000, burst=100, concurrency=500, max_len=500)
+
+    def _seed_finished(self) -> None:
+        rig, worker = self.rig, self.rig.worker("seed#1")
+        names = ("completed", "dead", "retry", "held", "gone")
+        rig.enqueue(*[Task("mail", id=name, priority=1, unique_key=f"k-{name}") for name in names])
+        edges = {f"{name}>other/c1": 0 for name in ("dead", "live0", "cancel-me", "lost2")}
+        rig.client.zadd(rig.key("dependents"), edges)
+        by_id = {task.id: task for task in worker.claim(5)}
+        worker.settle(
+            completed(by_id["completed"], keep_ms=1),
+            died(by_id["dead"]),
+            failed(by_id["retry"], 60_000),
+            unknown_type(by_id["held"]),
+            died(by_id["gone"]),
+            is_last=True,
+        )
+        rig.move(MoveVerb.DELETE, "gone", operation="op0")
+
+    def _seed_lost(self) -> None:
+        """Lost twice and pending as a suspect; lost once; and held by the dead, once to cancel."""
+        rig = self.rig
+        for number in range(2):
+            task: Task[object] = Task("mail", id=f"lost{number + 1}", priority=0, unique_key="k-l")
+            rig.enqueue(task.copy(id=task.id, unique_key=f"k-lost{number + 1}"))
+            for time in range(number + 1):
+                rig.worker(f"gone{number}{time}#1").claim(1)
+                rig.reap(f"gone{number}{time}#1")
+        rig.worker("dead#1").claim(1, is_solo=True)  # the suspect: its third loss
+        rig.worker("dead#2").claim(1)
+        rig.enqueue(Task("mail", id="cancel-lost", priority=0))
+        rig.worker("dead#3").claim(1)
+        rig.move(MoveVerb.CANCEL, "cancel-lost")
+
+    def _seed_held_by_the_living(self) -> None:
+        rig = self.rig
+        live = [f"live{number}" for number in range(7)]
+        rig.enqueue(*[Task("mail", id=name, priority=2, unique_key=f"k-{name}") for name in live])
+        self.held = self.worker.claim(7)
+        assert [task.id for task in self.held] == live
+        rig.move(MoveVerb.CANCEL, "live6")
+        reports = [ProgressReport(task.id, task.token, 10, "begun") for task in self.held]
+        rig.executor.run(report_progress(rig.space, rig.queue, reports))
+        rig.enqueue(Task("mail", id="cancelled"), Task("mail", id="trash"))
+        rig.move(MoveVerb.CANCEL, "cancelled")
+        rig.move(MoveVerb.DELETE, "trash")
+        rig.enqueue(
+            Task("mail", id="pending", priority=9),
+            Task("mail", id="delayed", delay="1h", unique_key="k-delayed"),
+            Task("mail", id="due", delay="1ms"),
+            Task("mail", id="late", expires_in="1ms", priority=3, unique_key="k-late"),
+        )
+        rig.enqueue(Task("mail", id="waiting", depends_on="p1"), unmet=["p1"])
+        rig.advance(5)
+        rig.renew("live#1")
+
+    def places(self) -> dict[str, list[str]]:
+        """Return for each known task every zset it is in."""
+        found: dict[str, list[str]] = {task_id: [] for task_id in self.rig.hash("tasks")}
+        for zset in PLACES:
+            for member in self.rig.ids(zset):
+                found.setdefault(member.rpartition(">")[2], []).append(zset)
+        return found
+
+
+def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
+    """Return by name what builds each call; the name's first word is the script."""
+    return {
+        "enqueue": _enqueue,
+        "exchange": _exchange,
+        "exchange solo": _exchange_solo,
+        "renew": lambda q: renew(q.rig.space, q.rig.queue, ["live#1", "no#1"], lease_ms=LEASE_MS),
+        "reap": lambda q: reap(
+            q.rig.space,
+            q.rig.queue,
+            lease_ms=LEASE_MS,
+            minute=q.rig.minute,
+            dead=["dead#1", "dead#2", "dead#3"],
+        ),
+        "moves retry": _moving(MoveVerb.RETRY, "dead", "retry", "cancelled"),
+        "moves run": _moving(MoveVerb.RUN, "delayed", "retry"),
+        "moves cancel": _moving(MoveVerb.CANCEL, "pending", "retry", "held", "waiting", "live0"),
+        "moves delete": _moving(MoveVerb.DELETE, "pending", "dead", "held", "retry"),
+        "moves purge": _moving(MoveVerb.DELETE, "pending", "dead", "held", purge_ms=0),
+        "moves restore": _moving(MoveVerb.RESTORE, "trash", "gone"),
+        "moves reschedule": _moving(MoveVerb.RESCHEDULE, "pending", "delayed", "held", due_ms=1),
+        "pause": lambda q: pause(q.rig.space, q.rig.queue, by="ada", reason="deploy"),
+        "pause resume": lambda q: resume(q.rig.space, q.rig.queue, by="ada"),
+        "progress": _progress,
+        "read_queue": lambda q: read_queue(q.rig.space, q.rig.queue, minute=q.rig.minute),
+        "read_tasks": lambda q: read_tasks(q.rig.space, q.rig.queue, [*q.places(), "nope"]),
+        **{f"read_page {zset}": _page(zset) for zset in PLACES},
+    }
+
+
+def _page(zset: str) -> Callable[[Lively], Call[Any]]:
+    return lambda q: read_page(q.rig.space, q.rig.queue, zset)
+
+
+def _moving(verb: MoveVerb, *ids: str, **options: Any) -> Callable[[Lively], Call[Any]]:
+    act = Act(verb, "ada@host", operation="op1", **options)
+    return lambda q: move(q.rig.space, q.rig.queue, act, ids, minute=q.rig.minute)
+
+
+def _enqueue(q: Lively) -> Call[Any]:
+    tasks: list[Task[object]] = [
+        Task("mail", id="new1"),
+        Task("mail", id="new2", delay="5ms"),
+        Task("mail", id="new3", unique_key="k-retry", on_duplicate="replace"),
+        Task("mail", id="new4", unique_key="k-held", on_duplicate="replace"),
+        Task("mail", id="new5", unique_key="k-delayed", on_duplicate="return"),
+        Task("mail", id="new6", unique_key="k-new"),
+    ]
+    encoded = [encode_task(task) for task in tasks]
+    child: Task[object] = Task("mail", id="new7", depends_on=["p1", "p2"])
+    encoded.append(encode_task(child, unmet=["p1", "p2"]))
+    return enqueue(q.rig.space, q.rig.queue, encoded, minute=q.rig.minute, is_registering=True)
+
+
+def _exchange(q: Lively) -> Call[Any]:
+    outcomes = (completed, failed, died, snoozed, released, unknown_type, failed)
+    settles = [settle(task) for settle, task in zip(outcomes, q.held, strict=True)]
+    settles[0] = completed(q.held[0], keep_ms=60_000)
+    settles.append(completed(q.held[1])._replace(token="forged#1:1"))
+    # A multiple of 16: the turn that trims every finished state.
+    return exchange(
+        q.worker.asker, 32, 4, settles, minute=q.rig.minute, types="mail", histogram="r3 1 w2 1"
+    )
+
+
+def _exchange_solo(q: Lively) -> Call[Any]:
+    asker = q.rig.worker("solo#1").asker
+    return exchange(asker, 1, 1, minute=q.rig.minute, is_first=True, is_solo=True)
+
+
+def _progress(q: Lively) -> Call[Any]:
+    reports = [ProgressReport(task.id, task.token, 55, "half") for task in q.held]
+    return report_progress(q.rig.space, q.rig.queue, reports)
