@@ -109,14 +109,16 @@ def test_restore_puts_suspects_and_held_tasks_where_they_were(rig: Rig, place: s
 
 def restore_is_exact(rig: Rig, place: str) -> None:
     seed(rig, place)
-    names = (place, "tasks", "tries", "causes", "errors", "needs")
-    before = {name: rig.client.dump(rig.key(name)) for name in names}
+    keys = [
+        rig.key(name).encode() for name in (place, "tasks", "tries", "causes", "errors", "needs")
+    ]
+    before = [rig.dump().get(key) for key in keys]
     rig.move(MoveVerb.DELETE, "t1")
     rig.advance(10)
 
     assert rig.move(MoveVerb.RESTORE, "t1").words == ("moved",)
 
-    assert {name: rig.client.dump(rig.key(name)) for name in names} == before
+    assert [rig.dump().get(key) for key in keys] == before
     assert rig.hash("trashed") == {}
     assert [entry.kind for entry in rig.task("t1").timeline][-2:] == ["delete", "restore"]
 

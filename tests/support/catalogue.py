@@ -80,6 +80,10 @@ class Lively:
         rig.enqueue(Task("mail", id="cancel-lost", priority=0))
         rig.worker("dead#3").claim(1)
         rig.move(MoveVerb.CANCEL, "cancel-lost")
+        rig.enqueue(Task("mail", id="suspect", priority=0))
+        for time in range(2):
+            rig.worker(f"gone{time}#2").claim(1)
+            rig.reap(f"gone{time}#2")
 
     def _seed_held_by_the_living(self) -> None:
         rig = self.rig
@@ -105,9 +109,14 @@ class Lively:
 
     def places(self) -> dict[str, list[str]]:
         """Return for each known task every zset it is in."""
-        found: dict[str, list[str]] = {task_id: [] for task_id in self.rig.hash("tasks")}
+        return self.places_of(self.rig)
+
+    @staticmethod
+    def places_of(rig: Rig) -> dict[str, list[str]]:
+        """Return for each known or placed task every zset it is in."""
+        found: dict[str, list[str]] = {task_id: [] for task_id in rig.hash("tasks")}
         for zset in PLACES:
-            for member in self.rig.ids(zset):
+            for member in rig.ids(zset):
                 found.setdefault(member.rpartition(">")[2], []).append(zset)
         return found
 
@@ -173,7 +182,7 @@ def _exchange(q: Lively) -> Call[Any]:
     settles.append(completed(q.held[1])._replace(token="forged#1:1"))
     # A multiple of 16: the turn that trims every finished state.
     return exchange(
-        q.worker.asker, 32, 4, settles, minute=q.rig.minute, types="mail", histogram="r3 1 w2 1"
+        q.worker.asker, 32, 20, settles, minute=q.rig.minute, types="mail", histogram="r3 1 w2 1"
     )
 
 

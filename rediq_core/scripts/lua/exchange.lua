@@ -54,11 +54,11 @@ local claimed, hint = claim(is_alive and want or 0, policy, lease_ms)
 if hint > 0 and (due == 0 or hint < due) then due = hint end
 local ids = {}
 for i = 1, #claimed, 3 do ids[#ids + 1] = claimed[i] end
+trim_finished(finished)
 redis.call('HSET', k_requests, a_caller,
   a_seq .. '|' .. int(now) .. '|' .. int(due) .. '|' .. codes .. '|' .. table.concat(ids, ','))
 leave()
 if is_alive and #claimed == 0 and string.find(a_flags, 'e', 1, true) then redis.call('ZREM', k_leases, a_caller) end
-trim_finished(finished)
 for field, n in string.gmatch(a_histogram, '(%S+) (%d+)') do counts[field] = tonumber(n) end
 count(counts)
 local left = redis.call('ZCARD', k_pending)

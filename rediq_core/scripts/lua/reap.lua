@@ -99,9 +99,10 @@ if #gone > 0 then
     release_unique(ends[i], ends[i + 1])
     tell_children(ends[i])
   end
-  apply('HSET', k_tries, puts.tries)
-  redis.call('ZREM', k_active, unpack(gone))
+  -- A claim without a token is lost again if this stops here; a loss is never charged twice.
   redis.call('HDEL', k_claims, unpack(gone))
+  redis.call('ZREM', k_active, unpack(gone))
+  apply('HSET', k_tries, puts.tries)
   redis.call('HDEL', k_cancels, unpack(gone))
   redis.call('HDEL', k_progress, unpack(gone))
   count(counts)

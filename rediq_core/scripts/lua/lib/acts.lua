@@ -23,6 +23,7 @@ local function to_end(id, stored, place)
 end
 local function enter_pending(id, stored)
   clear_causes({id})
+  redis.call('HDEL', k_cancels, id)
   redis.call('ZADD', k_pending, int(score_of(to_end(id, stored, now), step)), id)
   woken = true
   return k_pending

@@ -22,6 +22,7 @@ local function expire(id, stored)
   append_runs({id, '{"o":"expired","t":' .. int(now) .. '}\n'})
   release_unique(id, unique)
   tell_children(id)
+  leaving.pending = leaving.pending - redis.call('ZREM', k_pending, id)
   tally('cancelled')
 end
 local function choose(room)
@@ -63,11 +64,16 @@ local function claim(want, policy, lease_ms)
   if policy[5] and hint == 0 and redis.call('ZCARD', k_active) >= tonumber(policy[5]) then hint = -1 end
   return claimed, hint
 end
+-- Also takes what it finds out of the places it came from: the first request may have stopped there.
 local function repeat_reply(due, codes, listed)
   local claimed = {}
   for id in string.gmatch(listed, '[^,]+') do
-    if redis.call('HGET', k_claims, id) == a_caller .. ':' .. a_seq then
-      add(claimed, id, redis.call('HGET', k_tasks, id), redis.call('HGET', k_tries, id) or '')
+    local stored = redis.call('HGET', k_tasks, id)
+    if stored and redis.call('HGET', k_claims, id) == a_caller .. ':' .. a_seq then
+      add(claimed, id, stored, redis.call('HGET', k_tries, id) or '')
+      redis.call('ZREM', k_pending, id)
+      redis.call('ZREM', k_suspects, id)
+      redis.call('ZREM', k_held, names_of(stored) .. '>' .. id)
     end
   end
   return {2, now, tonumber(due), redis.call('ZCARD', k_pending), redis.call('ZCARD', k_held),

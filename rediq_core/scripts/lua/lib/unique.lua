@@ -9,10 +9,10 @@ end
 local function cancel_owner(id, unique, zset, member)
   redis.call('ZADD', k_cancelled, int(now), id)
   append_runs({id, '{"o":"replaced","t":' .. int(now) .. '}\n'})
-  redis.call('HDEL', k_unique, unique)
   tell_children(id)
   clear_causes({id})
   redis.call('ZREM', zset, member)
+  redis.call('HDEL', k_unique, unique)
   tally('cancelled')
 end
 -- Returns a refusal code and the owner's id, or nothing once the key is taken for `id`.
