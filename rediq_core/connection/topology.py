@@ -275,7 +275,8 @@ def _with_place(
 
 
 def _take_login(rest: str, *, is_unix: bool) -> tuple[str, Credentials]:
-    login, at, place = rest.rpartition("@")
+    # The path of a socket may hold an @, so there the first one ends the login.
+    login, at, place = rest.partition("@") if is_unix else rest.rpartition("@")
     if not at or (is_unix and rest.startswith("/")):
         return rest, Credentials()
     if any(sign in login for sign in "/?#"):
@@ -347,15 +348,17 @@ def _address(text: str, default_port: int) -> Address:
     else:
         host, colon, port_text = text.strip().partition(":")
         has_port = bool(colon)
+    if not host:
+        raise _bad_url("the Redis URL has no host", next_step="As in redis://localhost:6379/0")
     if not has_port:
-        return Address(unquote(host) or "localhost", default_port)
+        return Address(unquote(host), default_port)
     is_number = port_text.isascii() and port_text.isdigit() and len(port_text) <= 5
     if not is_number or not 1 <= int(port_text) <= 65_535:
         raise _bad_url(
             "the port in the Redis URL is not a number from 1 to 65535",
             next_step="An IPv6 address goes in brackets: redis://[::1]:6379/0",
         )
-    return Address(unquote(host) or "localhost", int(port_text))
+    return Address(unquote(host), int(port_text))
 
 
 def _bad_url(message: str, *, cause: str = "", next_step: str = "") -> ConfigError:
