@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from rediq_core.scripts.call import Call
+from tests.support.servers import engine
 
 WRITES = (
     *("HSET", "HDEL", "HSETNX", "HINCRBY", "HINCRBYFLOAT", "EXPIRE", "RPUSH", "XADD"),
@@ -37,8 +38,10 @@ def run_broken(client: redis.Redis, call: Call[Any], write: int) -> str | None:
         The command it broke at, or None if the script has fewer writes and ran to its end.
     """
     table = ",".join(f"{name}=true" for name in WRITES)
-    shebang, _, body = call.script.body.partition("\n")
     shim = _SHIM % (table, write, BROKEN)
+    shebang, _, body = call.script.body.partition("\n")
+    if engine().version < (7, 0):
+        shebang, body = "", call.script.legacy_body
     text = shebang + shim + body.replace("redis.call(", "interrupted_call(")
     try:
         client.eval(text, len(call.keys), *call.keys, *call.args)
