@@ -135,7 +135,7 @@ def _pause_of(policy: dict[str, str], now_ms: int) -> Pause | None:
 def view_of(row: Sequence[bytes], queue: str) -> TaskView:
     """Turn a row of lib/describe.lua into a view."""
     raw_id, zset, score_text, stored, tries, runs, progress, claim, cancel, trashed = row
-    task_id, state = raw_id.decode(), _state_of_zset(zset.decode() or "pending")
+    task_id, state = raw_id.decode("utf-8", "replace"), _state_of_zset(zset.decode() or "pending")
     try:
         header = parse_stored(stored)
         options = parse_options(header.options_json)
@@ -144,7 +144,7 @@ def view_of(row: Sequence[bytes], queue: str) -> TaskView:
     timeline = timeline_of(runs)
     attempts, losses, _ = _numbers(tries)
     score = int(float(score_text or 0))
-    token = claim.decode()
+    token = claim.decode("utf-8", "replace")
     return TaskView(
         id=task_id,
         type=header.type,
@@ -179,17 +179,19 @@ def view_of(row: Sequence[bytes], queue: str) -> TaskView:
 
 
 def _numbers(tries: bytes) -> tuple[int, int, int]:
-    if not tries:
+    try:
+        attempts, losses, ready = map(int, tries.split(b"|"))
+    except ValueError:  # nothing there, or damaged
         return 0, 0, 0
-    attempts, losses, ready = tries.split(b"|")
-    return int(attempts), int(losses), int(ready or 0)
+    return attempts, losses, ready
 
 
 def _progress_of(raw: bytes) -> Progress | None:
-    if not raw:
+    try:
+        percent, at_ms, message = raw.decode("utf-8", "replace").split("|", 2)
+        return Progress(float(percent), message, int(at_ms))
+    except ValueError:  # nothing there, or damaged
         return None
-    percent, at_ms, message = raw.decode("utf-8", "replace").split("|", 2)
-    return Progress(float(percent), message, int(at_ms))
 
 
 def _former_state(trashed: bytes) -> TaskState | None:
