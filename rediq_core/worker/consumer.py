@@ -1,0 +1,297 @@
+"""The consumer: one loop that settles and claims for all queues of a task process.
+
+A turn writes the next exchange to the socket, then hands the batch of the turn before to the slots,
+then reads the reply: server and handlers work at once. When there is nothing to settle or claim it
+sleeps until a run ends, a marker arrives, a due time comes or a command is given. It never claims
+more than it has free slots. A reply that never came is asked for again with the same number, for
+ever: Redis answers a repeat with what the first one did. If the process dies anywhere here, its lease
+runs out, or its parent reaps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from rediq_core import keys
+from rediq_core.clock import Clock
+from rediq_core.connection.aio import AsyncLink
+from rediq_core.connection.channel import AsyncChannel
+from rediq_core.connection.topology import Mode
+from rediq_core.errors import RediqError, RedisUnavailable
+from rediq_core.model.claimed import ClaimedTask
+from rediq_core.scripts.call import Call
+from rediq_core.verbs.exchange import ExchangeReply
+from rediq_core.worker import settling
+from rediq_core.worker.executor import Executor
+from rediq_core.worker.lanes import Lane
+from rediq_core.worker.marker import MarkerListener
+from rediq_core.worker.slots import DRAINING, PAUSED, RUNNING, SlotTable
+from rediq_core.worker.solitude import Solitude
+
+log = logging.getLogger("rediq.worker")
+# Longest sleep, in seconds: the parent's watchdog wants to see turns.
+LONGEST_SLEEP_S = 5.0
+# Pause of a lane whose exchange Redis refused (wrong-type key, denied command), in seconds.
+_REFUSED_PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerHooks:
+    """What the consumer tells its process.
+
+    Attributes:
+        deliver: Tells children of these parents of a queue that they finished.
+        on_lost: A lane lost its lease.
+    """
+
+    deliver: Callable[[str, Sequence[str]], Awaitable[None]]
+    on_lost: Callable[[Lane], None]
+
+
+class Consumer:
+    """The loop. One task process has one.
+
+    Attributes:
+        lanes: One a queue, in the configured order.
+        is_connected: The last exchange got a reply.
+    """
+
+    def __init__(
+        self,
+        link: AsyncLink,
+        namespace: str,
+        lanes: Sequence[Lane],
+        executor: Executor,
+        table: SlotTable,
+        hooks: ConsumerHooks,
+        clock: Clock,
+        *,
+        is_strict: bool = False,
+    ) -> None:
+        self.lanes = list(lanes)
+        self.is_connected = False
+        self._link = link
+        self._executor = executor
+        self._table = table
+        self._hooks = hooks
+        self._clock = clock
+        self._is_strict = is_strict
+        self._loop = asyncio.get_running_loop()
+        self._channels: dict[str, AsyncChannel] = {}
+        wake_keys = {keys.queue_key(namespace, lane.queue, "wake"): lane for lane in lanes}
+        self._listener = MarkerListener(link, wake_keys, self._on_marker)
+        self._bell = asyncio.Event()
+        self._batch: list[tuple[Lane, ClaimedTask]] = []
+        self._is_claiming = True
+        self._is_paused = False
+        self._is_legacy = False
+        self._solitude = Solitude()
+        self._lag_ms = 0
+
+    def ring(self) -> None:
+        """Have the loop look again: a run ended, or a command came."""
+        self._bell.set()
+
+    def stop_claiming(self) -> None:
+        """Claim nothing any more; settles go on."""
+        self._is_claiming = False
+        self.ring()
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Claim nothing for a while, or go on."""
+        self._is_paused = is_paused
+        self.ring()
+
+    @property
+    def is_drained(self) -> bool:
+        """Nothing runs and nothing waits to be settled."""
+        return not self._batch and self._executor.busy == 0 and not self._has_results()
+
+    def _has_results(self) -> bool:
+        return any(lane.results for lane in self.lanes)
+
+    async def run(self) -> None:
+        """Settle and claim until claiming was stopped and everything is settled."""
+        self._listener.start()
+        try:
+            while self._is_claiming or not self.is_drained:
+                lane = self._pick()
+                if lane is None:
+                    self._hand_over()
+                    await self._sleep()
+                else:
+                    await self._turn(lane)
+                self._beat()
+        finally:
+            await self._listener.aclose()
+            for channel in self._channels.values():
+                await channel.aclose()
+
+    def _beat(self) -> None:
+        state = RUNNING if self._is_claiming else DRAINING
+        if self._is_paused:
+            state = PAUSED
+        executor = self._executor
+        self._table.beat(
+            self._clock.monotonic(), self._lag_ms, executor.processed, executor.failed, state
+        )
+
+    def _free(self) -> int:
+        if not self._is_claiming or self._is_paused or self._solitude.is_kept:
+            return 0
+        return self._executor.free - len(self._batch)
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._executor.busy == 0 and not self._batch
+
+    def _pick(self) -> Lane | None:
+        """Return the lane to exchange with now, or None if none has anything to do."""
+        now_s = self._loop.time()
+        if self._is_idle and not self._has_results():
+            self._solitude.end()
+        free = self._free()
+        if free > 0 and self._solitude.is_sought(self.lanes, now_s):
+            free = 0
+            if self._is_idle and not self._has_results():
+                return next(lane for lane in self.lanes if lane.suspects > 0)
+        ready = [lane for lane in self.lanes if self._is_ready(lane, free, now_s)]
+        if len(ready) < 2 or self._is_strict:
+            return ready[0] if ready else None
+        return _heaviest(ready)
+
+    def _is_ready(self, lane: Lane, free: int, now_s: float) -> bool:
+        if not lane.may_have and lane.look_at_s <= now_s:
+            lane.wake(is_marker=False)
+        if lane.pause_until_s > now_s:
+            return False
+        return bool(lane.results) or (free > 0 and lane.may_have and lane.room(free) > 0)
+
+    def _want(self, lane: Lane) -> tuple[int, bool]:
+        """Return how many to claim, and whether a suspect may be among them."""
+        free = self._free()
+        if free <= 0:
+            return 0, False
+        if self._solitude.is_sought(self.lanes, self._loop.time()):
+            return (1, True) if self._is_idle and lane.suspects > 0 else (0, False)
+        # Half the slots a call: while one half is being claimed the other half runs.
+        half = max(1, len(self._executor.slots) // 2)
+        return max(min(lane.room(free), half), 0), False
+
+    async def _turn(self, lane: Lane) -> None:
+        want, is_solo = self._want(lane)
+        call = lane.request(want, self._clock.now_ms(), is_solo=is_solo)
+        self._table.hold(lane.number, lane.incarnation, lane.held + want)
+        reply = await self._exchange(lane, call)
+        if reply is None:
+            return
+        if not lane.take(reply, want, self._loop.time()):
+            self._lose(lane)
+        self._table.hold(lane.number, lane.incarnation, lane.held)
+        for task_id, token, error in reply.unreadable:
+            lane.results.append(settling.unreadable(task_id, token, error.message))
+        self._batch += [(lane, task) for task in reply.claimed]
+        if is_solo:
+            self._solitude.asked(reply.claimed, self._loop.time())
+        if reply.deliver:
+            await self._hooks.deliver(lane.queue, reply.deliver)
+
+    def lose(self, queue: str, incarnation: int) -> None:
+        """The keeper says that this life's lease is gone: cancel what it claimed."""
+        for lane in self.lanes:
+            if lane.queue == queue and lane.incarnation == incarnation:
+                self._lose(lane)
+
+    def _lose(self, lane: Lane) -> None:
+        log.warning("lost the lease in %s; its runs are cancelled", lane.queue)
+        for slot in self._executor.slots:
+            if slot.lane is lane and slot.incarnation == lane.incarnation:
+                slot.stop("lease_lost")
+        self._batch = [(owner, task) for owner, task in self._batch if owner is not lane]
+        lane.results.clear()
+        lane.renew_life()
+        lane.may_have = True
+        self._hooks.on_lost(lane)
+
+    def _hand_over(self) -> None:
+        batch, self._batch = self._batch, []
+        for lane, task in batch:
+            self._executor.dispatch(lane, task)
+
+    async def _exchange(self, lane: Lane, call: Call[ExchangeReply]) -> ExchangeReply | None:
+        """Send a request until it is answered; the last batch starts while it is on its way."""
+        channel = self._channel(lane)
+        while True:
+            try:
+                await channel.send(call.raw(is_legacy=self._is_legacy))
+                self._hand_over()
+                reply = await channel.receive()
+            except RedisUnavailable as error:
+                self._hand_over()
+                await self._reopen(channel, error)
+            except RediqError as error:
+                self._hand_over()
+                lane.refuse(self._loop.time() + _REFUSED_PAUSE_S)
+                log.error("queue %s: %s", lane.queue, error)  # noqa: TRY400  # its own text says all
+                return None
+            else:
+                self.is_connected = True
+                return call.read(reply)
+
+    async def _reopen(self, channel: AsyncChannel, error: RedisUnavailable) -> None:
+        if self.is_connected:
+            log.warning("%s %s", error.message, error.cause)
+        self.is_connected = False
+        while True:
+            self._beat()
+            try:
+                await channel.reopen(deadline_s=LONGEST_SLEEP_S)
+            except RediqError as again:
+                log.warning("still no Redis: %s", again.message)
+            else:
+                log.info("connected to Redis again")
+                return
+
+    def _channel(self, lane: Lane) -> AsyncChannel:
+        # A Cluster keeps queues on different nodes; elsewhere one connection serves all.
+        name = lane.queue if self._link.topology.mode is Mode.CLUSTER else ""
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = self._link.channel(lane.wake_key)
+        return channel
+
+    def _on_marker(self, lane: Lane) -> bool:
+        """A marker came for a lane; returns False if it must go back for others to find."""
+        if self._free() <= 0 or lane.room(1) <= 0:
+            return False
+        lane.wake(is_marker=True)
+        self.ring()
+        return True
+
+    async def _sleep(self) -> None:
+        now_s = self._loop.time()
+        wait_s = LONGEST_SLEEP_S
+        if self._free() > 0 and not self._solitude.is_sought(self.lanes, now_s):
+            looks = [max(lane.look_at_s, lane.pause_until_s) for lane in self.lanes]
+            wait_s = min([wait_s, *(look - now_s for look in looks)])
+        if wait_s > 0 and not self._bell.is_set():
+            timer = self._loop.call_later(wait_s, self._bell.set)
+            try:
+                await self._bell.wait()
+            finally:
+                timer.cancel()
+            late_s = self._loop.time() - now_s - wait_s
+            self._lag_ms = max(round(late_s * 1000), 0)
+        self._bell.clear()
+
+
+def _heaviest(lanes: Sequence[Lane]) -> Lane:
+    """Smooth weighted round robin over the lanes that are ready."""
+    for lane in lanes:
+        lane.credit += lane.plan.weight
+    best = max(lanes, key=lambda lane: lane.credit)
+    best.credit -= sum(lane.plan.weight for lane in lanes)
+    return best

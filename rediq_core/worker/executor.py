@@ -1,0 +1,310 @@
+"""Runs claimed tasks in slots: middleware and handler under a deadline, then a settle row.
+
+A slot is one long-lived coroutine; it is handed tasks, so a task costs no `asyncio.Task`, no
+`wait_for` and no lock. Deadlines are kept by one timer over all slots. A slot is stopped by
+cancelling its coroutine after saying why; what the cancelled run becomes depends on the reason. The
+only broad `except` of the engine is here, around the user's handler. It neither claims nor talks to
+Redis: rows go to the lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Literal
+
+from rediq_core.errors import TaskTimeout
+from rediq_core.handlers.context import Context, Runtime
+from rediq_core.handlers.outcomes import Verdict, judge
+from rediq_core.handlers.payloads import encode_result
+from rediq_core.handlers.registration import Registration
+from rediq_core.handlers.settings import RunSettings, resolve
+from rediq_core.model.claimed import ClaimedTask
+from rediq_core.model.durations import format_ms
+from rediq_core.verbs.exchange import Settled
+from rediq_core.worker import settling
+from rediq_core.worker.lanes import Lane
+from rediq_core.worker.slots import MAX_ID_BYTES, MAX_TYPE_BYTES, MODES, SlotTable
+
+log = logging.getLogger("rediq.worker")
+StopReason = Literal["cancel", "timeout", "lease_lost", "shutdown"]
+# A run may end this much after its deadline before it is looked at again, in seconds.
+SWEEP_SLACK_S = 0.005
+
+
+class Slot:
+    """One place for a running task.
+
+    Attributes:
+        number: Its place in the slot table.
+        lane: The lane of what it runs, or None while free.
+        task: What it runs, or None.
+        context: The run's context, or None.
+        incarnation: Life of the lane at the claim.
+        started_s: Loop time at which the run began.
+        deadline_s: Loop time at which it times out; 0 for never.
+        reason: Why it was told to stop, or "".
+        is_forced: Process handlers are killed at once.
+    """
+
+    __slots__ = (
+        "context",
+        "deadline_s",
+        "incarnation",
+        "is_forced",
+        "lane",
+        "next",
+        "number",
+        "reason",
+        "runner",
+        "started_s",
+        "task",
+    )
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.runner: asyncio.Task[None] | None = None
+        self.next: asyncio.Future[tuple[Lane, ClaimedTask]] | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Be free."""
+        self.lane: Lane | None = None
+        self.task: ClaimedTask | None = None
+        self.context: Context | None = None
+        self.incarnation = 0
+        self.started_s = 0.0
+        self.deadline_s = 0.0
+        self.reason: StopReason | Literal[""] = ""
+        self.is_forced = False
+
+    def stop(self, reason: StopReason) -> None:
+        """Ask the run to stop; the first reason counts."""
+        if self.task is None or self.reason or self.runner is None:
+            return
+        self.reason = reason
+        if self.context is not None:
+            self.context.cancel(reason)
+        self.runner.cancel()
+
+
+class Executor:
+    """The slots of one task process. One event loop, owned by the process's main.
+
+    Attributes:
+        slots: All slots.
+        processed: Finished runs.
+        failed: Failed runs among them.
+    """
+
+    def __init__(
+        self,
+        table: SlotTable,
+        runtime: Runtime,
+        worker_id: str,
+        on_settled: Callable[[], None],
+        rng: random.Random,
+    ) -> None:
+        self.slots = [Slot(number) for number in range(table.slots)]
+        self.processed = 0
+        self.failed = 0
+        self._table = table
+        self._runtime = runtime
+        self._token_head = f"{worker_id}#"
+        self._on_settled = on_settled
+        self._rng = rng
+        self._free = deque(self.slots)
+        self._loop = asyncio.get_running_loop()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._after_death: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+
+    def start(self) -> None:
+        """Start the slots' coroutines."""
+        for slot in self.slots:
+            slot.next = self._loop.create_future()
+            slot.runner = self._loop.create_task(self._serve(slot), name=f"slot-{slot.number}")
+
+    async def aclose(self) -> None:
+        """End the slots' coroutines and wait for hooks that still run; safe to call twice."""
+        self._is_closing = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        runners = [slot.runner for slot in self.slots if slot.runner is not None]
+        for runner in runners:
+            runner.cancel()
+        await asyncio.gather(*runners, *self._after_death, return_exceptions=True)
+
+    @property
+    def free(self) -> int:
+        """How many slots are free."""
+        return len(self._free)
+
+    @property
+    def busy(self) -> int:
+        """How many slots run something."""
+        return len(self.slots) - len(self._free)
+
+    def dispatch(self, lane: Lane, task: ClaimedTask) -> None:
+        """Hand a task to a free slot; there must be one."""
+        if task.type not in lane.registry:
+            lane.results.append(settling.held(task))
+            log.warning("no handler for %s in %s; held", task.type, lane.queue)
+            self._on_settled()
+            return
+        slot = self._free.popleft()
+        if slot.next is not None:
+            slot.next.set_result((lane, task))
+
+    def settle_in_place(self, slot: Slot, row: Settled) -> None:
+        """Settle what a slot runs without waiting for it; its own outcome no longer counts."""
+        if slot.lane is not None:
+            slot.lane.results.append(row)
+            slot.reason = "lease_lost"
+            self._on_settled()
+
+    async def _serve(self, slot: Slot) -> None:
+        while not self._is_closing and slot.next is not None:
+            lane, task = await slot.next
+            row = await self._run(slot, lane, task)
+            self._table.leave(slot.number)
+            slot.clear()
+            slot.next = self._loop.create_future()
+            self._free.append(slot)
+            if row is not None:
+                lane.results.append(row)
+                self._on_settled()
+
+    async def _run(self, slot: Slot, lane: Lane, task: ClaimedTask) -> Settled | None:
+        registration = lane.registry[task.type]
+        settings = resolve(task, registration, lane.plan.defaults)
+        started_s = self._loop.time()
+        deadline_s = started_s + settings.timeout_ms / 1000 if settings.timeout_ms else 0.0
+        slot.lane, slot.task = lane, task
+        slot.incarnation, slot.started_s, slot.deadline_s = lane.incarnation, started_s, deadline_s
+        context = slot.context = Context(task, self._runtime, deadline_s or None)
+        self._publish(slot, lane, task, registration)
+        if deadline_s:
+            self._watch(deadline_s)
+        failure: BaseException
+        try:
+            result = await registration.call(context)
+            encoded = b"" if result is None else encode_result(result)
+            if slot.reason == "timeout":
+                # It returned after its time: what it did may be half done.
+                failure = asyncio.CancelledError()
+            else:
+                return self._completed(slot, task, encoded, settings)
+        except BaseException as error:  # noqa: BLE001  # user code raises anything, sys.exit() too
+            failure = error
+        finally:
+            context.finish()
+        return self._stopped_or_failed(slot, registration, failure, settings)
+
+    def _completed(
+        self, slot: Slot, task: ClaimedTask, encoded: bytes, settings: RunSettings
+    ) -> Settled | None:
+        self._uncancel(slot)
+        if slot.reason == "lease_lost":
+            return None
+        run_ms = round((self._loop.time() - slot.started_s) * 1000)
+        self._count(slot.lane, task, run_ms)
+        return settling.completed(task, run_ms, encoded, settings.keep_ms)
+
+    def _stopped_or_failed(
+        self, slot: Slot, registration: Registration, failure: BaseException, settings: RunSettings
+    ) -> Settled | None:
+        lane, task, context = slot.lane, slot.task, slot.context
+        self._uncancel(slot)
+        if lane is None or task is None or context is None:
+            return None
+        run_ms = round((self._loop.time() - slot.started_s) * 1000)
+        if slot.reason == "lease_lost":
+            log.warning("lost the lease of %s (%s); its run changes nothing", task.id, task.type)
+            return None
+        if isinstance(failure, asyncio.CancelledError):
+            if slot.reason in ("shutdown", "cancel"):
+                # An intent to cancel in Redis turns this release into `cancelled`.
+                return settling.released(task, run_ms, slot.reason)
+            if slot.reason == "timeout":
+                failure = timed_out(task, settings.timeout_ms)
+        outcome = judge(failure, task.type)
+        self._count(lane, task, run_ms)
+        row = settling.failed(task, run_ms, outcome, settings, self._rng)
+        if outcome.verdict is not Verdict.SNOOZE:
+            self.failed += 1
+        if row.target.startswith("d") and registration.dead_hooks:
+            self._spawn(self._run_hooks(registration, context, failure))
+        return row
+
+    def _count(self, lane: Lane | None, task: ClaimedTask, run_ms: int) -> None:
+        self.processed += 1
+        if lane is not None:
+            histogram = lane.histogram
+            for field in (
+                f"r{run_ms.bit_length()}",
+                f"w{max(task.claimed_ms - task.ready_ms, 0).bit_length()}",
+            ):
+                histogram[field] = histogram.get(field, 0) + 1
+
+    def _publish(
+        self, slot: Slot, lane: Lane, task: ClaimedTask, registration: Registration
+    ) -> None:
+        incarnation, _, seq = task.token[len(self._token_head) :].partition(":")
+        self._table.enter(
+            slot.number,
+            (lane.number, MODES.index(registration.mode), int(incarnation), int(seq)),
+            (slot.started_s, slot.deadline_s),
+            (task.id.encode()[:MAX_ID_BYTES], task.type.encode()[:MAX_TYPE_BYTES]),
+        )
+
+    def _watch(self, deadline_s: float) -> None:
+        if self._sweep is None:
+            self._sweep = self._loop.call_at(deadline_s + SWEEP_SLACK_S, self._stop_overdue)
+        elif self._sweep.when() > deadline_s + SWEEP_SLACK_S:
+            self._sweep.cancel()
+            self._sweep = self._loop.call_at(deadline_s + SWEEP_SLACK_S, self._stop_overdue)
+
+    def _stop_overdue(self) -> None:
+        self._sweep = None
+        now_s, next_s = self._loop.time(), 0.0
+        for slot in self.slots:
+            if not slot.deadline_s or slot.reason:
+                continue
+            if slot.deadline_s <= now_s:
+                slot.stop("timeout")
+            elif not next_s or slot.deadline_s < next_s:
+                next_s = slot.deadline_s
+        if next_s:
+            self._watch(next_s)
+
+    def _uncancel(self, slot: Slot) -> None:
+        runner = slot.runner
+        while runner is not None and runner.cancelling():
+            runner.uncancel()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)
+        self._after_death.add(task)
+        task.add_done_callback(self._after_death.discard)
+
+    async def _run_hooks(
+        self, registration: Registration, context: Context, failure: BaseException
+    ) -> None:
+        record = judge(failure, registration.type).failure
+        for hook in registration.dead_hooks:
+            try:
+                await hook.run(registration.load, context, record)
+            except Exception:
+                log.exception("the on_dead hook of %s failed", registration.type)
+
+
+def timed_out(task: ClaimedTask, timeout_ms: int) -> TaskTimeout:
+    """Make the error of a run that passed its timeout."""
+    return TaskTimeout(
+        f"{task.type} ran longer than its timeout of {format_ms(timeout_ms)}.",
+        next_step="Make it faster, split it, or raise its timeout.",
+    )

@@ -1,0 +1,185 @@
+"""A consumer's view of one queue: what it holds there, what it believes, what to ask next.
+
+Plain state without I/O; the consumer sends what `request` builds and hands back the reply. A lane
+has at most one request under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rediq_core import keys
+from rediq_core.handlers.registration import Registration
+from rediq_core.handlers.settings import Defaults
+from rediq_core.scripts.call import Call, Space
+from rediq_core.verbs.exchange import (
+    MAX_CLAIM,
+    MAX_SETTLE,
+    Asker,
+    ExchangeReply,
+    ExchangeStatus,
+    Retention,
+    Settled,
+    exchange,
+)
+
+# Seconds between looks at a queue believed empty: markers tell earlier, this is for lost ones.
+IDLE_LOOK_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class LanePlan:
+    """How a worker treats one queue.
+
+    Attributes:
+        queue: Its name.
+        weight: Share of the claims, against the other queues.
+        slots: At most so many of this process at once; 0 for no limit of its own.
+        defaults: Settings for tasks and types that say nothing.
+        retention: What settling trims by.
+    """
+
+    queue: str
+    weight: int
+    slots: int
+    defaults: Defaults
+    retention: Retention
+
+
+class Lane:
+    """What one task process knows of one queue.
+
+    Attributes:
+        plan: How to treat the queue.
+        number: Its place in the slot table.
+        registry: Handlers by type.
+        incarnation: Number of the present life in this queue; a lost lease ends it.
+        held: Tasks claimed and not settled yet.
+        results: Settles that were not sent yet.
+        may_have: Something may be claimable now.
+        look_at_s: Loop time of the next look.
+        suspects: Tasks that wait to run alone.
+        credit: Balance of the weighted round robin.
+        pause_until_s: Loop time until which Redis refusing it is not asked again.
+    """
+
+    def __init__(
+        self,
+        plan: LanePlan,
+        number: int,
+        registry: Mapping[str, Registration],
+        space: Space,
+        worker: tuple[str, int],
+    ) -> None:
+        self.plan = plan
+        self.number = number
+        self.registry = registry
+        self.incarnation = 0
+        self.held = 0
+        self.results: list[Settled] = []
+        self.may_have = True
+        self.look_at_s = 0.0
+        self.suspects = 0
+        self.credit = 0
+        self.pause_until_s = 0.0
+        self.histogram: dict[str, int] = {}
+        self._space = space
+        self._worker_id, self._lease_ms = worker
+        self._seq = 0
+        self._sent = 0
+        self._types = " ".join(sorted(registry))
+        self._held_there = 0  # tasks of unknown types, as last read
+        self._held_asked = 0  # how many there were when we last asked for ours and got none
+        self._asks_types = False
+        self._minute = 0
+        self.renew_life()
+
+    @property
+    def queue(self) -> str:
+        """The queue's name."""
+        return self.plan.queue
+
+    @property
+    def seq(self) -> int:
+        """Number of the last request; part of the tokens of what it claimed."""
+        return self._seq
+
+    def renew_life(self) -> None:
+        """Begin a new incarnation: what the old one held is not ours any more."""
+        self.incarnation += 1
+        self.held = 0
+        self._asker = Asker(
+            self._space,
+            self.queue,
+            f"{self._worker_id}#{self.incarnation}",
+            self._lease_ms,
+            self.plan.retention,
+        )
+
+    def room(self, free: int) -> int:
+        """Return how many of the process's free slots this queue may fill."""
+        if not self.plan.slots:
+            return free
+        return min(free, self.plan.slots - self.held)
+
+    def request(self, want: int, now_ms: int, *, is_solo: bool) -> Call[ExchangeReply]:
+        """Build the next request: settle what there is, claim up to `want`."""
+        self._seq += 1
+        settles = self.results[:MAX_SETTLE]
+        self._sent = len(settles)
+        histogram = ""
+        if self.histogram:
+            histogram = " ".join(f"{field} {n}" for field, n in self.histogram.items())
+            self.histogram = {}
+        self._asks_types = want > 0 and self._held_there not in (0, self._held_asked)
+        return exchange(
+            self._asker,
+            self._seq,
+            min(want, MAX_CLAIM),
+            settles,
+            minute=self._minute or keys.minute_of(now_ms),
+            is_first=self.held == 0,
+            is_last=self.held <= len(settles),
+            is_solo=is_solo,
+            types=self._types if self._asks_types else "",
+            histogram=histogram,
+        )
+
+    def take(self, reply: ExchangeReply, want: int, loop_s: float) -> bool:
+        """Learn from a reply; returns False if the lease is lost and a new life begins."""
+        self.results = self.results[self._sent :]
+        self.held += len(reply.claimed) + len(reply.unreadable) - self._sent
+        self._minute = keys.minute_of(reply.now_ms)
+        self.suspects = reply.suspects
+        if reply.status is ExchangeStatus.LOST:
+            return False
+        # Held tasks are asked for once per change of their number, not in a circle.
+        self._held_there = reply.held
+        if self._asks_types and not reply.claimed:
+            self._held_asked = reply.held
+        is_full = want > 0 and len(reply.claimed) >= min(want, MAX_CLAIM)
+        self.may_have = is_full or self._held_there not in (0, self._held_asked)
+        self.look_at_s = loop_s + IDLE_LOOK_S
+        if reply.due_ms:
+            wait_s = max(reply.due_ms - reply.now_ms, 0) / 1000
+            self.look_at_s = min(self.look_at_s, loop_s + wait_s)
+        if want == 0 and reply.pending > 0:
+            self.may_have = True
+        return True
+
+    @property
+    def wake_key(self) -> str:
+        """Key of the queue's wake list."""
+        return keys.queue_key(self._space.namespace, self.queue, "wake")
+
+    def refuse(self, until_s: float) -> None:
+        """Redis refused the request and did nothing: wait, then send the same settles again."""
+        self.pause_until_s = until_s
+        self._sent = 0
+
+    def wake(self, *, is_marker: bool) -> None:
+        """Believe that there may be something: a marker came, or it is time to look."""
+        self.may_have = True
+        if not is_marker:
+            self._held_asked = 0

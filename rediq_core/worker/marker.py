@@ -1,0 +1,80 @@
+"""Listens for wake-up markers on the wake lists of all queues of a task process.
+
+A marker is a hint that something is claimable. It is popped by one listener only, so a process that
+cannot use one puts it back. If the process dies with a marker in hand, the next look of somebody
+else, at most `lanes.IDLE_LOOK_S` later, finds the task all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from rediq_core.connection.aio import AsyncLink
+from rediq_core.errors import RediqError
+from rediq_core.worker.lanes import Lane
+
+log = logging.getLogger("rediq.worker")
+# Seconds of one blocking read; a server closes idle connections later than this.
+BLOCK_S = 30.0
+# Pause after a failed read or a marker put back, in seconds.
+_PAUSE_S = 0.2
+
+
+class MarkerListener:
+    """One task that blocks on the wake lists.
+
+    Owned by the consumer, which starts and closes it.
+    """
+
+    def __init__(
+        self, link: AsyncLink, lanes: Mapping[str, Lane], on_marker: Callable[[Lane], bool]
+    ) -> None:
+        """Prepare to listen.
+
+        Args:
+            link: Where.
+            lanes: Wake key to lane.
+            on_marker: Told of a marker; returns False if it cannot be used now.
+        """
+        self._link = link
+        self._lanes = dict(lanes)
+        self._on_marker = on_marker
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="markers")
+
+    async def aclose(self) -> None:
+        """Stop listening, and leave a marker for others: one may be lost with the connection."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        for key in self._lanes:
+            try:
+                await self._put_back(key)
+            except RediqError:
+                return
+
+    async def _run(self) -> None:
+        waiter = self._link.waiter(list(self._lanes))
+        try:
+            while True:
+                try:
+                    key = await waiter.wait(BLOCK_S)
+                    if key is not None and not self._on_marker(self._lanes[key]):
+                        await self._put_back(key)
+                        await asyncio.sleep(_PAUSE_S)
+                except RediqError as error:
+                    log.debug("cannot listen for markers: %s", error.message)
+                    await asyncio.sleep(_PAUSE_S)
+        finally:
+            await waiter.aclose()
+
+    async def _put_back(self, key: str) -> None:
+        # RPUSHX would need the list to exist; at most one marker too many is harmless.
+        if not await self._link.command("LLEN", key, key=key, deadline_s=1.0):
+            await self._link.command("RPUSH", key, "1", key=key, deadline_s=1.0)
