@@ -1,1 +1,77 @@
-"""Rediq_core package."""
+"""A Redis task queue that loses nothing: the public names, loaded on first use.
+
+Producers need `Client` or `SyncClient`, `Task` and `TaskType`; workers a `Mux`, `Context` and the
+signals. Names load lazily so that the command line and small scripts pay only for what they use.
+
+Example:
+    from rediq_core import Client, Task
+
+    async with Client() as client:
+        await client.enqueue(Task("mail:send", {"to": 7}))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rediq_core.client import Client, SyncClient
+    from rediq_core.errors import DuplicateTask, EnqueueManyFailed, RediqError
+    from rediq_core.handlers.context import Context, SyncContext
+    from rediq_core.handlers.groups import Member
+    from rediq_core.handlers.mux import Mux
+    from rediq_core.handlers.signals import Permanent, Retry, Snooze
+    from rediq_core.model.retry import Backoff
+    from rediq_core.model.state import TaskState
+    from rediq_core.model.task import Task
+    from rediq_core.model.task_type import TaskType
+    from rediq_core.model.views import TaskView
+
+_HOMES = {
+    "Backoff": "model.retry",
+    "Client": "client",
+    "Context": "handlers.context",
+    "DuplicateTask": "errors",
+    "EnqueueManyFailed": "errors",
+    "Member": "handlers.groups",
+    "Mux": "handlers.mux",
+    "Permanent": "handlers.signals",
+    "RediqError": "errors",
+    "Retry": "handlers.signals",
+    "Snooze": "handlers.signals",
+    "SyncClient": "client",
+    "SyncContext": "handlers.context",
+    "Task": "model.task",
+    "TaskState": "model.state",
+    "TaskType": "model.task_type",
+    "TaskView": "model.views",
+}
+
+__all__ = [
+    "Backoff",
+    "Client",
+    "Context",
+    "DuplicateTask",
+    "EnqueueManyFailed",
+    "Member",
+    "Mux",
+    "Permanent",
+    "RediqError",
+    "Retry",
+    "Snooze",
+    "SyncClient",
+    "SyncContext",
+    "Task",
+    "TaskState",
+    "TaskType",
+    "TaskView",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'rediq_core' has no attribute {name!r}")
+    return getattr(import_module(f"rediq_core.{home}"), name)

@@ -53,11 +53,11 @@ from typing import Final
 
 DEFAULT_NAMESPACE: Final = "rediq"
 
-HASHES: Final = frozenset(  # noqa: SIM905  # a list of 18 quoted words is harder to read
+HASHES: Final = frozenset(
     "tasks claims trashed runs tries progress cancels unique policy requests counters minute hours"
     " days causes prints fired minute_before".split()
 )
-ZSETS: Final = frozenset(  # noqa: SIM905  # as above
+ZSETS: Final = frozenset(
     "pending suspects held active leases delayed retry waiting completed cancelled dead kept trash"
     " needs dependents outbox groups groups_due errors".split()
 )

@@ -4,8 +4,8 @@ A turn writes the next exchange to the socket, then hands the batch of the turn 
 then reads the reply: server and handlers work at once. When there is nothing to settle or claim it
 sleeps until a run ends, a marker arrives, a due time comes or a command is given. It never claims
 more than it has free slots. A reply that never came is asked for again with the same number, for
-ever: Redis answers a repeat with what the first one did. If the process dies anywhere here, its lease
-runs out, or its parent reaps it.
+ever: Redis answers a repeat with what the first one did. If the process dies anywhere here, its
+lease runs out, or its parent reaps it.
 """
 
 from __future__ import annotations
