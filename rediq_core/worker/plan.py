@@ -1,0 +1,152 @@
+"""What one `rediq worker start` is to do: the settings, turned into plain values.
+
+Made once in the supervisor and inherited by the task processes it forks. Handlers are not imported
+here: modules are named, and each task process imports them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rediq_core.config.loader import LoadedSettings
+from rediq_core.config.queue_settings import BackoffSettings, QueueSettings
+from rediq_core.config.server import ServerChoice
+from rediq_core.config.settings import Settings
+from rediq_core.errors import ConfigError
+from rediq_core.handlers.settings import Defaults
+from rediq_core.model.retry import Backoff, BackoffKind
+from rediq_core.verbs.exchange import Retention
+from rediq_core.worker.lanes import LanePlan
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerModule:
+    """A module to import handlers from.
+
+    Attributes:
+        spec: "package.module" or "package.module:attribute".
+        origin: Where it was named, for errors.
+    """
+
+    spec: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """Everything a supervisor and its task processes need.
+
+    Attributes:
+        server: Which Redis.
+        lanes: How to treat each queue, in order.
+        modules: Queue to the modules whose types it runs.
+        root: Folder that goes first on the import path.
+        concurrency: Slots of one task process.
+        processes: Task processes.
+        lease_ms: Length of a lease.
+        grace_ms: How long running tasks may go on after a stop was asked for.
+        is_strict: Queues in their order instead of by weight.
+        max_tasks: Runs after which a task process is replaced; 0 for never.
+        is_burst: End when there is nothing left to do.
+        burst_wait_ms: Retries due within this are waited for.
+    """
+
+    server: ServerChoice
+    lanes: tuple[LanePlan, ...]
+    modules: Mapping[str, tuple[HandlerModule, ...]]
+    root: Path
+    concurrency: int = 10
+    processes: int = 1
+    lease_ms: int = 10_000
+    grace_ms: int = 25_000
+    is_strict: bool = False
+    max_tasks: int = 0
+    is_burst: bool = False
+    burst_wait_ms: int = 60_000
+
+
+def plan_worker(
+    loaded: LoadedSettings, server: ServerChoice, extra_modules: Sequence[str], root: Path
+) -> WorkerPlan:
+    """Turn settings into a plan.
+
+    Args:
+        loaded: The settings and where they come from.
+        server: Which Redis.
+        extra_modules: Modules named on the command line; every queue runs their types.
+        root: Folder that goes first on the import path.
+
+    Raises:
+        ConfigError: No queue, or a queue without handlers.
+    """
+    settings = loaded.settings
+    names = settings.worker.queues or tuple(settings.queues) or ("default",)
+    where = f", {loaded.path.name}" if loaded.path is not None else ""
+    shared = [HandlerModule(spec, "command line") for spec in extra_modules]
+    shared += [
+        HandlerModule(spec, f"[worker] handlers{where}") for spec in settings.worker.handlers
+    ]
+    lanes, modules = [], {}
+    for name in names:
+        queue = settings.queues.get(name, QueueSettings())
+        own = [HandlerModule(spec, f"[queues.{name}] handlers{where}") for spec in queue.handlers]
+        if not own and not shared:
+            raise ConfigError(
+                f"queue {name} has no handlers.",
+                cause="A worker needs modules whose types it runs.",
+                next_step=f"Name them: [queues.{name}] handlers, or rediq worker start MODULE",
+            )
+        modules[name] = (*own, *shared)
+        lanes.append(_lane(settings, name, queue))
+    worker = settings.worker
+    return WorkerPlan(
+        server,
+        tuple(lanes),
+        modules,
+        root,
+        worker.concurrency,
+        worker.processes,
+        worker.lease_ms,
+        worker.shutdown_grace_ms,
+        worker.strict,
+        worker.max_tasks_per_child,
+        burst_wait_ms=worker.burst_wait_ms,
+    )
+
+
+def in_burst(plan: WorkerPlan, wait_ms: int | None) -> WorkerPlan:
+    """Return the plan for a worker that ends when there is nothing left to do."""
+    return replace(
+        plan, is_burst=True, burst_wait_ms=plan.burst_wait_ms if wait_ms is None else wait_ms
+    )
+
+
+def _lane(settings: Settings, name: str, queue: QueueSettings) -> LanePlan:
+    kept = settings.retention_of(name)
+    return LanePlan(
+        name,
+        queue.weight,
+        queue.slots or 0,
+        Defaults(queue.max_retry, queue.timeout_ms, _backoff(queue.backoff)),
+        Retention(
+            kept.completed.age_ms,
+            kept.completed.count,
+            kept.dead.age_ms,
+            kept.dead.count,
+            kept.min_keep_ms,
+        ),
+    )
+
+
+def _backoff(settings: BackoffSettings | None) -> Backoff | None:
+    if settings is None:
+        return None
+    return Backoff(
+        BackoffKind(settings.kind),
+        settings.base_ms,
+        settings.cap_ms,
+        settings.jitter,
+        tuple(settings.delays_ms),
+    )

@@ -1,0 +1,333 @@
+"""The task process: imports handlers, runs the consumer, ends in order.
+
+Forked by the supervisor, with one socket to it and a slot table that both see. Commands come as
+JSON lines; the end of the socket means that the parent is dead: then nothing more is claimed, a
+thread keeps the leases, what runs is finished, and the exit status is 71. It never restarts
+anything and serves no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from rediq_core.client import Client, SyncClient
+from rediq_core.clock import SYSTEM_CLOCK, Clock
+from rediq_core.errors import RediqError
+from rediq_core.handlers.context import Context, Dependency, SyncContext, share_run
+from rediq_core.handlers.loading import import_root, load_mux
+from rediq_core.handlers.mux import Mux
+from rediq_core.handlers.registration import Registration
+from rediq_core.model.claimed import ClaimedTask
+from rediq_core.model.task import Task
+from rediq_core.opening import open_async, open_sync
+from rediq_core.scripts.call import Space
+from rediq_core.scripts.executor import AsyncExecutor, SyncExecutor
+from rediq_core.verbs.lease import Reaped
+from rediq_core.verbs.progress import ProgressReport, report_progress
+from rediq_core.worker import settling
+from rediq_core.worker.consumer import Consumer, ConsumerHooks
+from rediq_core.worker.executor import Executor
+from rediq_core.worker.lanes import Lane
+from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
+from rediq_core.worker.plan import WorkerPlan
+from rediq_core.worker.slots import SlotTable
+
+log = logging.getLogger("rediq.worker")
+# Exit status of a task process whose parent died; it finished what it ran.
+ORPHANED = 71
+# Exit status of one whose handlers cannot be imported.
+UNUSABLE = 2
+# Seconds that cancelled handlers get before their tasks are handed back without them.
+_CANCEL_GRACE_S = 0.5
+# Seconds for the last settles.
+_FLUSH_S = 2.0
+# Seconds between sending progress of all running tasks together.
+_PROGRESS_S = 0.2
+
+
+class ProcessRuntime:
+    """What contexts of this process need; see handlers.context.Runtime."""
+
+    def __init__(self, plan: WorkerPlan, executor: AsyncExecutor) -> None:
+        self._plan = plan
+        self._executor = executor
+        self._space = Space(plan.server.namespace)
+        self._loop = asyncio.get_running_loop()
+        self._reports: dict[str, tuple[str, ProgressReport]] = {}
+        self._is_scheduled = False
+        self._sync: SyncClient | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+        self.client = Client(executor=executor, namespace=plan.server.namespace)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of deadlines."""
+        return SYSTEM_CLOCK
+
+    def enqueue(self, task: Task[object]) -> Awaitable[str]:
+        """Enqueue from the event loop."""
+        return self.client.enqueue(task)
+
+    def enqueue_sync(self, task: Task[object]) -> str:
+        """Enqueue from a thread."""
+        if self._sync is None:
+            self._sync = SyncClient(
+                executor=SyncExecutor(open_sync(self._plan.server)),
+                namespace=self._plan.server.namespace,
+            )
+        return self._sync.enqueue(task)
+
+    def report_progress(self, task: ClaimedTask, percent: float, message: str) -> None:
+        """Keep the latest report; sent with others a little later."""
+        report = ProgressReport(task.id, task.token, percent, message)
+        self._loop.call_soon_threadsafe(self._note, task.queue, report)
+
+    def _note(self, queue: str, report: ProgressReport) -> None:
+        self._reports[report.id] = (queue, report)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_later(_PROGRESS_S, self._send_soon)
+
+    def _send_soon(self) -> None:
+        self._is_scheduled = False
+        by_queue: dict[str, list[ProgressReport]] = {}
+        for queue, report in self._reports.values():
+            by_queue.setdefault(queue, []).append(report)
+        self._reports.clear()
+        sending = self._loop.create_task(self._send(by_queue))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+
+    async def _send(self, by_queue: dict[str, list[ProgressReport]]) -> None:
+        calls = [report_progress(self._space, queue, rows) for queue, rows in by_queue.items()]
+        for reply in await self._executor.run_many(calls):
+            if isinstance(reply, RediqError):
+                log.debug("progress was not kept: %s", reply.message)
+
+    def dependencies(self, task: ClaimedTask) -> Sequence[Dependency]:
+        """Return the parents of a task as far as they are kept with it."""
+        log.debug("task %s has %d parents", task.id, len(task.options.depends_on))
+        return ()
+
+    def close(self) -> None:
+        """Close what only threads use."""
+        if self._sync is not None:
+            self._sync.close()
+
+
+def run_child(plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.socket) -> int:
+    """Run a task process to its end and return its exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    import_root(Path(plan.root))
+    try:
+        registries = load_handlers(plan)
+    except RediqError as error:
+        _tell(pipe, {"event": "failed", "error": str(error)})
+        return UNUSABLE
+    return asyncio.run(_TaskProcess(plan, worker_id, table, pipe).run(registries))
+
+
+def load_handlers(plan: WorkerPlan) -> tuple[dict[str, dict[str, Registration]], list[Mux]]:
+    """Import every module once; return registrations by queue and type, and the muxes.
+
+    Raises:
+        ConfigError: A module cannot be imported or holds no Mux.
+    """
+    muxes: dict[str, Mux] = {}
+    registries: dict[str, dict[str, Registration]] = {}
+    for queue, modules in plan.modules.items():
+        registry: dict[str, Registration] = {}
+        for module in modules:
+            mux = muxes.get(module.spec)
+            if mux is None:
+                folder = f"{plan.root} (the folder of the configuration)"
+                mux = muxes[module.spec] = load_mux(module.spec, module.origin, looked_in=folder)
+                mux.validate()
+            for registration in mux.registrations:
+                registry.setdefault(registration.type, registration)
+        registries[queue] = registry
+    return registries, list({id(mux): mux for mux in muxes.values()}.values())
+
+
+def _tell(pipe: socket.socket, event: dict[str, object]) -> None:
+    try:
+        pipe.sendall(json.dumps(event).encode() + b"\n")
+    except OSError:
+        return  # the parent is gone; the reader sees it too
+
+
+class _TaskProcess:
+    """One life of a task process on its event loop."""
+
+    def __init__(
+        self, plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.socket
+    ) -> None:
+        self._plan = plan
+        self._worker_id = worker_id
+        self._table = table
+        self._pipe = pipe
+        self._status = 0
+        self._grace_s = plan.grace_ms / 1000
+        self._is_stopping = asyncio.Event()
+        self._is_hurried = asyncio.Event()
+        self._consumer: Consumer
+        self._executor: Executor
+
+    async def run(self, loaded: tuple[dict[str, dict[str, Registration]], list[Mux]]) -> int:
+        """Serve until told to stop; returns the exit status."""
+        registries, muxes = loaded
+        plan, loop = self._plan, asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(plan.concurrency + 4, "handler"))
+        link = open_async(plan.server)
+        runtime = ProcessRuntime(plan, AsyncExecutor(link))
+        for mux in muxes:
+            await mux.open_resources(self._run_plain)
+        lanes = [
+            Lane(
+                lane,
+                number,
+                registries[lane.queue],
+                Space(plan.server.namespace),
+                (self._worker_id, plan.lease_ms),
+            )
+            for number, lane in enumerate(plan.lanes)
+        ]
+        self._executor = Executor(
+            self._table, runtime, self._worker_id, lambda: self._consumer.ring(), random.Random()
+        )
+        self._executor.start()
+        hooks = ConsumerHooks(_deliver_later, _note_loss)
+        self._consumer = Consumer(
+            link,
+            plan.server.namespace,
+            lanes,
+            self._executor,
+            self._table,
+            hooks,
+            SYSTEM_CLOCK,
+            is_strict=plan.is_strict,
+        )
+        types = sorted({name for registry in registries.values() for name in registry})
+        _tell(self._pipe, {"event": "ready", "types": types})
+        commands = loop.create_task(self._obey())
+        stopping = loop.create_task(self._end_in_order())
+        await self._consumer.run()
+        for helper in (commands, stopping):
+            helper.cancel()
+        await asyncio.gather(commands, stopping, return_exceptions=True)
+        for mux in reversed(muxes):
+            await mux.close_resources()
+        runtime.close()
+        await link.aclose()
+        logging.shutdown()
+        # Abandoned handler threads must not hold up the end of the process.
+        os._exit(self._status)
+
+    async def _run_plain(self, registration: Registration, ctx: Context) -> object:
+        return await asyncio.to_thread(registration.call_plain, share_run(ctx, SyncContext))
+
+    async def _obey(self) -> None:
+        reader, _ = await asyncio.open_connection(sock=self._pipe)
+        while line := await reader.readline():
+            command = json.loads(line)
+            match command.get("do"):
+                case "drain":
+                    self._is_stopping.set()
+                case "stop":
+                    self._is_stopping.set()
+                    self._is_hurried.set()
+                case "pause" | "resume":
+                    self._consumer.pause(is_paused=command["do"] == "pause")
+                case "cancel":
+                    self._cancel(command["task"])
+                case "lost":
+                    self._consumer.lose(command["queue"], command["incarnation"])
+                case _:
+                    log.warning("unknown command %s", command.get("do"))
+        self._be_orphaned()
+
+    def _cancel(self, task_id: str) -> None:
+        for slot in self._executor.slots:
+            if slot.task is not None and slot.task.id == task_id:
+                slot.stop("cancel")
+
+    def _be_orphaned(self) -> None:
+        log.error("the supervisor is gone; finishing what runs, then ending")
+        self._status = ORPHANED
+        threading.Thread(target=self._keep_leases, daemon=True, name="leases").start()
+        self._is_stopping.set()
+
+    def _keep_leases(self) -> None:
+        async def keep() -> None:
+            link = open_async(self._plan.server, pool_size=2)
+            hooks = KeeperHooks(
+                held=lambda: held_incarnations(self._table, self._worker_id),
+                on_lost=_ignore_loss,
+                on_cancel=_ignore_cancel,
+                on_reaped=_ignore_reaped,
+                deliver=_deliver_later,
+            )
+            queues = [lane.queue for lane in self._plan.lanes]
+            space = Space(self._plan.server.namespace)
+            await LeaseKeeper(AsyncExecutor(link), space, queues, self._plan.lease_ms, hooks).run()
+
+        asyncio.run(keep())
+
+    async def _end_in_order(self) -> None:
+        """Drain; after the grace cancel and hand back; at last end even if handlers do not."""
+        await self._is_stopping.wait()
+        self._consumer.stop_claiming()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_hurried.wait(), self._grace_s)
+        busy = [slot for slot in self._executor.slots if slot.task is not None]
+        for slot in busy:
+            slot.stop("shutdown")
+        await asyncio.sleep(_CANCEL_GRACE_S)
+        for slot in busy:
+            if slot.task is not None and slot.reason == "shutdown":
+                self._executor.settle_in_place(slot, settling.released(slot.task, 0, "shutdown"))
+        await asyncio.sleep(_FLUSH_S)
+        # A handler that swallows its cancellation keeps its slot; its task is handed back by now.
+        os._exit(self._status)
+
+
+async def _deliver_later(queue: str, parents: Sequence[str]) -> None:
+    """Leave deliveries to the outbox, where the sweep finds them."""
+    log.debug("%d parents of %s wait in the outbox", len(parents), queue)
+
+
+def _note_loss(lane: Lane) -> None:
+    log.debug("a new life begins in %s", lane.queue)
+
+
+def _ignore_loss(queue: str, incarnation: str) -> None:
+    log.warning("the lease of %s in %s is gone", incarnation, queue)
+
+
+def _ignore_cancel(queue: str, task_id: str, intent: bytes) -> None:
+    log.debug("not cancelled while ending: %s of %s, %d bytes", task_id, queue, len(intent))
+
+
+def _ignore_reaped(queue: str, reaped: Reaped) -> None:
+    log.debug("took back %d tasks of %s", len(reaped.outcomes), queue)
+
+
+def held_incarnations(table: SlotTable, worker_id: str) -> dict[str, list[str]]:
+    """Return queue to the incarnations of this worker that hold something there."""
+    return {
+        queue: [f"{worker_id}#{incarnation}"]
+        for queue, incarnation, held in table.holdings()
+        if held
+    }

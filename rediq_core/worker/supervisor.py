@@ -1,0 +1,434 @@
+"""The parent of the task processes: forks them, keeps their leases, buries and replaces them.
+
+A process of its own because one C call that holds the interpreter lock stops every thread of a
+process, renewals too. It runs one event loop and no thread, and forks only between two runs of that
+loop. A child that dies is reaped here at once; if the supervisor dies, its children see it, finish
+and end. It never imports handlers and runs no task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Coroutine, Sequence
+
+from rediq_core.clock import SYSTEM_CLOCK
+from rediq_core.connection.raw import Arg
+from rediq_core.errors import ConfigError, RediqError
+from rediq_core.keys import global_key
+from rediq_core.model.views import WorkerView
+from rediq_core.opening import open_async
+from rediq_core.scripts.call import Space
+from rediq_core.scripts.executor import AsyncExecutor
+from rediq_core.verbs.inspect import read_page, read_queue
+from rediq_core.verbs.lease import Reaped
+from rediq_core.worker.announce import announce_commands, withdraw_commands
+from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
+from rediq_core.worker.plan import WorkerPlan
+from rediq_core.worker.process import UNUSABLE, held_incarnations, run_child
+from rediq_core.worker.slots import SlotTable
+
+log = logging.getLogger("rediq.supervisor")
+# Seconds between announcements in Redis; a worker counts as lost after three missed ones.
+ANNOUNCE_S = 5.0
+# Seconds after a deadline at which a run that did not end is killed with its process.
+HARD_GRACE_S = 5.0
+# Seconds without a turn of an idle consumer after which its process is replaced.
+WEDGED_S = 30.0
+# Seconds between looks at deadlines and beats.
+WATCH_S = 0.5
+# Seconds between looks at the queues of a worker that ends when they are empty.
+BURST_LOOK_S = 0.2
+# Longest pause before a task process that keeps dying is started again, in seconds.
+_LONGEST_PAUSE_S = 5.0
+
+
+class Seat:
+    """A place for one task process, over all its lives.
+
+    Attributes:
+        worker_id: Of the present life.
+        pid: Its process, or 0.
+        table: Its slot table.
+        pipe: Our end of its socket.
+        types: Types it announced.
+        is_ready: It imported its handlers.
+        started_ms: When it was forked.
+        deaths: Deaths in a row before it was ready.
+        is_bystander: We killed it for one task's sake; the others are not charged.
+    """
+
+    def __init__(self) -> None:
+        self.worker_id = ""
+        self.pid = 0
+        self.table: SlotTable | None = None
+        self.pipe: socket.socket | None = None
+        self.types: tuple[str, ...] = ()
+        self.is_ready = False
+        self.started_ms = 0
+        self.deaths = 0
+        self.is_bystander = False
+        self.buffer = b""
+
+    def tell(self, command: dict[str, object]) -> None:
+        """Send a command to the process, if it lives."""
+        if self.pipe is not None and self.pid:
+            try:
+                self.pipe.sendall(json.dumps(command).encode() + b"\n")
+            except OSError:
+                log.debug("task process %d does not listen", self.pid)
+
+
+class Supervisor:
+    """Run task processes until told to stop.
+
+    Attributes:
+        id: host-pid-random.
+        exit_status: What the command ends with.
+    """
+
+    def __init__(self, plan: WorkerPlan) -> None:
+        self.id = _new_id(os.getpid())
+        self.exit_status = 0
+        self._plan = plan
+        self._seats = [Seat() for _ in range(plan.processes)]
+        self._to_fork = list(self._seats)
+        self._is_stopping = False
+        self._failure: str | None = None
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._space = Space(plan.server.namespace)
+        self._queues = [lane.queue for lane in plan.lanes]
+
+    def run(self) -> int:
+        """Serve until every task process has ended; returns the exit status.
+
+        Raises:
+            ConfigError: Handlers cannot be imported.
+        """
+        asyncio.set_event_loop(self._loop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_signal)
+        self._link = open_async(self._plan.server, pool_size=2)
+        self._executor = AsyncExecutor(self._link)
+        self._keeper = LeaseKeeper(
+            self._executor,
+            self._space,
+            self._queues,
+            self._plan.lease_ms,
+            KeeperHooks(self._held, self._on_lost, self._on_cancel, _log_reaped, _leave),
+        )
+        try:
+            self._fork_waiting()
+            for work in (self._keeper.run(), self._announce(), self._watch(), self._obey()):
+                self._spawn(work)
+            if self._plan.is_burst:
+                self._spawn(self._end_when_empty())
+            while any(seat.pid for seat in self._seats) or self._to_fork:
+                self._loop.run_forever()
+                self._fork_waiting()
+            self._loop.run_until_complete(self._finish())
+        finally:
+            self._loop.close()
+            asyncio.set_event_loop(None)
+        if self._failure is not None:
+            raise ConfigError(self._failure)
+        return self.exit_status
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _fork_waiting(self) -> None:
+        """Fork, while no loop runs: the child begins a loop of its own."""
+        while self._to_fork:
+            seat = self._to_fork.pop()
+            if self._is_stopping:
+                continue
+            ours, theirs = socket.socketpair()
+            table = SlotTable(self._queues, self._plan.concurrency)
+            suffix = secrets.token_hex(2)
+            pid = os.fork()
+            if pid == 0:
+                self._be_child(theirs, table, suffix)
+            theirs.close()
+            ours.setblocking(False)
+            seat.pid, seat.pipe, seat.table = pid, ours, table
+            seat.worker_id = _new_id(pid, suffix)
+            seat.is_ready, seat.is_bystander, seat.buffer = False, False, b""
+            seat.started_ms = SYSTEM_CLOCK.now_ms()
+            self._loop.add_reader(ours.fileno(), self._on_child, seat)
+
+    def _be_child(self, pipe: socket.socket, table: SlotTable, suffix: str) -> None:
+        # Never returns, so the parent's objects stay alive and their closed descriptors untouched.
+        status = 70
+        try:
+            os.setpgid(0, 0)
+            signal.set_wakeup_fd(-1)
+            keep = pipe.fileno()
+            os.closerange(3, keep)
+            os.closerange(keep + 1, 4096)
+            status = run_child(self._plan, _new_id(os.getpid(), suffix), table, pipe)
+        except BaseException:
+            log.exception("a task process failed")
+        finally:
+            os._exit(status)
+
+    def _on_child(self, seat: Seat) -> None:
+        if seat.pipe is None:
+            return
+        try:
+            received = seat.pipe.recv(65_536)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:
+            self._loop.remove_reader(seat.pipe.fileno())
+            self._spawn(self._bury(seat))
+            return
+        *lines, seat.buffer = (seat.buffer + received).split(b"\n")
+        for line in lines:
+            event = json.loads(line)
+            if event["event"] == "ready":
+                seat.is_ready, seat.deaths = True, 0
+                seat.types = tuple(event["types"])
+                log.info("task process %d is ready: %d types", seat.pid, len(seat.types))
+                self._spawn(self._announce_once())
+            elif event["event"] == "failed":
+                self._failure = event["error"]
+
+    async def _bury(self, seat: Seat) -> None:
+        """A task process is gone: give back what it held, and fork another."""
+        pid, seat_pipe = seat.pid, seat.pipe
+        status = await self._wait(pid)
+        if seat_pipe is not None:
+            seat_pipe.close()
+        code = os.waitstatus_to_exitcode(status)
+        is_wanted = self._is_stopping or self._failure is not None or code == UNUSABLE
+        if not is_wanted:
+            log.error("task process %d ended with %d; replacing it", pid, code)
+        if seat.table is not None:
+            for queue, incarnation, held in seat.table.holdings():
+                if held:
+                    await self._keeper.reap(
+                        queue,
+                        [f"{seat.worker_id}#{incarnation}"],
+                        is_charged=not seat.is_bystander and code != 0,
+                    )
+        await self._withdraw(seat)
+        seat.pid = 0
+        if not is_wanted:
+            if not seat.is_ready:
+                seat.deaths += 1
+                await asyncio.sleep(min(0.1 * 2**seat.deaths, _LONGEST_PAUSE_S))
+            self._to_fork.append(seat)
+        self._loop.stop()
+
+    async def _wait(self, pid: int) -> int:
+        while True:
+            found, status = os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222  # WNOHANG does not wait
+            if found:
+                return status
+            # Its end of the socket closes a moment before the process is gone.
+            await asyncio.sleep(0.005)
+
+    def _on_signal(self) -> None:
+        command = "stop" if self._is_stopping else "drain"
+        log.info("%s: %d task processes", command, len(self._seats))
+        self._stop(command)
+
+    def _stop(self, command: str) -> None:
+        self._is_stopping = True
+        for seat in self._seats:
+            seat.tell({"do": command})
+        last_s = 0.0 if command == "stop" else self._plan.grace_ms / 1000
+        self._loop.call_later(last_s + 4.0, self._kill_all)
+        self._loop.stop()
+
+    def _kill_all(self) -> None:
+        for seat in self._seats:
+            self._kill(seat)
+
+    def _kill(self, seat: Seat) -> None:
+        if seat.pid:
+            seat.is_bystander = True
+            try:
+                os.killpg(seat.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                log.debug("task process %d is gone already", seat.pid)
+
+    def _held(self) -> dict[str, list[str]]:
+        held: dict[str, list[str]] = {}
+        for seat in self._seats:
+            if seat.pid and seat.table is not None:
+                for queue, incarnations in held_incarnations(seat.table, seat.worker_id).items():
+                    held.setdefault(queue, []).extend(incarnations)
+        return held
+
+    def _on_lost(self, queue: str, incarnation: str) -> None:
+        worker_id, _, number = incarnation.rpartition("#")
+        for seat in self._seats:
+            if seat.worker_id == worker_id:
+                seat.tell({"do": "lost", "queue": queue, "incarnation": int(number)})
+
+    def _on_cancel(self, queue: str, task_id: str, intent: bytes) -> None:
+        log.info("cancel %s of %s: %s", task_id, queue, intent.decode("utf-8", "replace"))
+        for seat in self._seats:
+            seat.tell({"do": "cancel", "task": task_id})
+
+    async def _watch(self) -> None:
+        """Replace a process whose handler ignores its deadline, or whose consumer stands still."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now_s = SYSTEM_CLOCK.monotonic()
+            for seat in self._seats:
+                if not seat.pid or not seat.is_ready or seat.table is None:
+                    continue
+                running = list(seat.table.running())
+                overdue = [t for t in running if 0 < t.deadline_s < now_s - HARD_GRACE_S]
+                beat_s = seat.table.health().beat_s
+                is_wedged = not running and 0 < beat_s < now_s - WEDGED_S
+                if overdue or is_wedged:
+                    what = overdue[0].type if overdue else "an idle consumer"
+                    log.error("task process %d is stuck in %s; killing it", seat.pid, what)
+                    self._kill(seat)
+                    seat.is_bystander = not overdue
+
+    async def _announce(self) -> None:
+        while True:
+            await self._announce_once()
+            await asyncio.sleep(ANNOUNCE_S)
+
+    async def _announce_once(self) -> None:
+        commands: list[tuple[Arg, ...]] = []
+        try:
+            now = await self._link.command("TIME", deadline_s=2.0)
+            now_ms = int(now[0]) * 1000 + int(now[1]) // 1000
+            for seat in self._seats:
+                if seat.pid and seat.table is not None:
+                    row = self._row(seat, now_ms)
+                    commands += announce_commands(self._space.namespace, row, self.id, now_ms)
+            if commands:
+                await self._link.commands(
+                    commands, key=global_key(self._space.namespace, "workers")
+                )
+        except RediqError as error:
+            log.debug("not announced: %s", error.message)
+
+    def _row(self, seat: Seat, now_ms: int) -> WorkerView:
+        table = seat.table
+        health = table.health() if table is not None else None
+        running = list(table.running()) if table is not None else []
+        now_s = SYSTEM_CLOCK.monotonic()
+        state = "draining" if self._is_stopping else "running"
+        return WorkerView(
+            id=seat.worker_id,
+            host=socket.gethostname(),
+            pid=seat.pid,
+            supervisor_pid=os.getpid(),
+            state=state,
+            queues=tuple(self._queues),
+            types=seat.types,
+            concurrency=self._plan.concurrency,
+            busy=len(running),
+            processed=health.processed if health else 0,
+            failed=health.failed if health else 0,
+            started_ms=seat.started_ms,
+            beat_ms=now_ms,
+            beat_age_ms=0,
+            loop_lag_ms=health.lag_ms if health else 0,
+            running=tuple(
+                {
+                    "id": task.id,
+                    "queue": task.queue,
+                    "type": task.type,
+                    "running_ms": round((now_s - task.started_s) * 1000),
+                    "token": task.token(seat.worker_id),
+                }
+                for task in running
+            ),
+        )
+
+    async def _withdraw(self, seat: Seat) -> None:
+        if not self._is_stopping or not seat.worker_id:
+            return
+        try:
+            await self._link.commands(
+                withdraw_commands(self._space.namespace, seat.worker_id),
+                key=global_key(self._space.namespace, "workers"),
+                deadline_s=1.0,
+            )
+        except RediqError as error:
+            log.debug("not withdrawn: %s", error.message)
+
+    async def _obey(self) -> None:
+        """Take operators' commands as soon as they are given."""
+        key = global_key(self._space.namespace, "commands", self.id)
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                raw = await self._link.command("LPOP", key, key=key, deadline_s=2.0)
+            except RediqError:
+                continue
+            if raw is not None:
+                self._do(json.loads(raw))
+
+    def _do(self, command: dict[str, object]) -> None:
+        for seat in self._seats:
+            if command.get("worker") in ("", None, seat.worker_id):
+                seat.tell(command)
+
+    async def _end_when_empty(self) -> None:
+        """Stop when nothing is claimable, running, or due for a retry within the burst wait."""
+        while True:
+            await asyncio.sleep(BURST_LOOK_S)
+            if all(seat.is_ready for seat in self._seats if seat.pid) and await self._is_empty():
+                self._stop("drain")
+                return
+
+    async def _is_empty(self) -> bool:
+        if self._held():
+            return False
+        self.exit_status = 0
+        for queue in self._queues:
+            try:
+                minute = SYSTEM_CLOCK.now_ms() // 60_000
+                view = await self._executor.run(read_queue(self._space, queue, minute=minute))
+                page = await self._executor.run(read_page(self._space, queue, "retry", limit=1))
+            except RediqError:
+                return False
+            claimable = view.pending - view.held
+            if claimable and view.pause is None:
+                return False
+            if page.tasks and page.tasks[0].due_ms - page.at_ms <= self._plan.burst_wait_ms:
+                return False
+            if view.pending or page.total:
+                self.exit_status = 6
+        return True
+
+    async def _finish(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._link.aclose()
+
+
+def _new_id(pid: int, suffix: str = "") -> str:
+    host = "".join(c if c.isalnum() or c in "._-" else "-" for c in socket.gethostname())
+    return f"{host}-{pid}-{suffix or secrets.token_hex(2)}"
+
+
+def _log_reaped(queue: str, reaped: Reaped) -> None:
+    for task_id, outcome, incarnation in reaped.outcomes:
+        log.warning("took back %s in %s from %s: %s", task_id, queue, incarnation, outcome)
+
+
+async def _leave(queue: str, parents: Sequence[str]) -> None:
+    log.debug("%d parents of %s wait in the outbox", len(parents), queue)
