@@ -1,0 +1,1 @@
+"""One module a queue; `config.toml` maps each queue to its module."""

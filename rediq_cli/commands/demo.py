@@ -1,0 +1,43 @@
+"""`rediq demo`: a server, a worker and live orders, from nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rediq_cli.leaf import Group
+from rediq_cli.session import Session
+
+GROUP = Group("demo", is_single=True)
+
+
+@GROUP.leaf(
+    "demo",
+    examples=[
+        ("demo", "200 orders through inventory, payment, shipping and SMS"),
+        ("demo --orders 1000 --rate 100", "a thousand, a hundred a second"),
+    ],
+)
+def demo(
+    session: Session,
+    orders: Annotated[
+        int, typer.Option("--orders", metavar="N", min=1, help="orders to place (200)")
+    ] = 200,
+    rate: Annotated[
+        float, typer.Option("--rate", metavar="R", min=0.1, help="orders a second (100)")
+    ] = 100.0,
+    seed: Annotated[
+        str, typer.Option("--seed", metavar="TEXT", help="the same failures in every run")
+    ] = "",
+) -> None:
+    """See it work: start the embedded server and a worker, and place orders.
+
+    Ends when every order is settled, with a summary of what happened. Needs a checkout: the order
+    system lies in examples/.
+    """
+    from rediq_cli.demo import run_demo
+
+    session.refuse_if_read_only()
+    report = run_demo(session, orders=orders, rate=rate, seed=seed)
+    session.out.one(lines=report.lines, record=report.record, ids=[str(len(report.orders))])

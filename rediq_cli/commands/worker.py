@@ -1,0 +1,90 @@
+"""`rediq worker`: run task processes, and see who runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rediq_cli.leaf import Group
+from rediq_cli.session import Session
+
+if TYPE_CHECKING:
+    from rediq_core.config.loader import LoadedSettings
+
+GROUP = Group("worker")
+
+
+@GROUP.leaf(
+    "start",
+    examples=[
+        ("worker start -c config.toml", "serve the queues of a configuration"),
+        ("worker start shop.handlers", "serve queue default with the handlers of a module"),
+        ("worker start -c config.toml --burst", "do what is there, then end"),
+    ],
+)
+def start(
+    session: Session,
+    modules: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODULE...]", help="modules of handlers")
+    ] = None,
+    queues: Annotated[
+        str | None, typer.Option("--queues", metavar="A,B", help="serve only these")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", metavar="N", min=1, help="slots of a process")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", metavar="N", min=1, help="task processes")
+    ] = None,
+    burst: Annotated[
+        bool, typer.Option("--burst", help="end when nothing is left that may be claimed")
+    ] = False,
+    burst_wait: Annotated[
+        str | None,
+        typer.Option("--burst-wait", metavar="TIME", help="wait for retries due within (60s)"),
+    ] = None,
+) -> None:
+    """Run a worker until it is told to stop.
+
+    SIGTERM or Ctrl-C stops claiming and lets running tasks finish; a second one hands them back
+    at once.
+    """
+    from rediq_core.config.loader import server_url
+    from rediq_core.embedded import running_url
+    from rediq_core.model.durations import duration_ms
+    from rediq_core.worker import Supervisor, in_burst, plan_worker, set_up_logging
+
+    session.refuse_if_read_only()
+    loaded = _load(session, queues, concurrency, processes)
+    server = server_url(loaded, running_url(), session.options.profile or "")
+    for warning in (*loaded.warnings, *server.warnings):
+        session.say.warn(warning)
+    if server.is_fallback:
+        session.say.note(f"Nothing is configured; using {server.safe_url} ({server.origin}).")
+    root = loaded.path.parent if loaded.path is not None else Path.cwd()
+    plan = plan_worker(loaded, server, modules or [], root)
+    if burst:
+        plan = in_burst(plan, None if burst_wait is None else duration_ms(burst_wait, "burst-wait"))
+    for name, value in loaded.env_file.items():
+        os.environ.setdefault(name, value)
+    set_up_logging(loaded.settings.log.level, loaded.settings.log.format)
+    sys.exit(Supervisor(plan).run())
+
+
+def _load(
+    session: Session, queues: str | None, concurrency: int | None, processes: int | None
+) -> LoadedSettings:
+    from rediq_core.config.loader import load_settings
+
+    flags: dict[str, object] = {
+        "redis.url": session.options.url,
+        "worker.concurrency": concurrency,
+        "worker.processes": processes,
+        "worker.queues": None if queues is None else queues.split(","),
+    }
+    overrides = {name: value for name, value in flags.items() if value is not None}
+    return load_settings(session.config_path, os.environ, overrides, Path.cwd())

@@ -1,0 +1,58 @@
+"""Log lines of a worker: readable on a terminal, one JSON object a line elsewhere.
+
+Standard logging only. A line never breaks: control characters from data are escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({})))
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0xA0))}
+
+
+class JsonLines(logging.Formatter):
+    """Write a record as one ASCII JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "pid": record.process,
+            "message": record.getMessage(),
+        }
+        extra = {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        fields |= {name: value for name, value in extra.items() if name not in fields}
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields, default=str)
+
+
+class TextLines(logging.Formatter):
+    """Write a record as one line of text."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(process)d %(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, its control characters escaped but for a traceback's line ends."""
+        text = super().format(record)
+        return "\n".join(part.translate(_ESCAPES) for part in text.split("\n"))
+
+
+def set_up_logging(level: str, style: str) -> None:
+    """Send log records to stderr.
+
+    Args:
+        level: debug, info, warning or error.
+        style: json, text, or auto: text on a terminal.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    is_text = style == "text" or (style == "auto" and sys.stderr.isatty())
+    handler.setFormatter(TextLines() if is_text else JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
