@@ -34,6 +34,7 @@ _BY_CLASS: dict[type[BaseException], ExitCode] = {
     errors.ConfigError: ExitCode.USAGE,
     errors.QueueNotFound: ExitCode.NOT_FOUND,
     errors.TaskNotFound: ExitCode.NOT_FOUND,
+    errors.WorkerNotFound: ExitCode.NOT_FOUND,
     errors.UnknownDependency: ExitCode.NOT_FOUND,
     errors.Refused: ExitCode.REFUSED,
     errors.TaskTimeout: ExitCode.TIMED_OUT,

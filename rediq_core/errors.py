@@ -100,7 +100,13 @@ class PayloadTooLarge(RediqError):
     code = "E006"
 
     def __init__(
-        self, message: str, *, size_bytes: int, limit_bytes: int, cause: str = "", next_step: str = ""
+        self,
+        message: str,
+        *,
+        size_bytes: int,
+        limit_bytes: int,
+        cause: str = "",
+        next_step: str = "",
     ) -> None:
         super().__init__(message, cause=cause, next_step=next_step)
         self.size_bytes = size_bytes
@@ -148,7 +154,9 @@ class DuplicateTask(RediqError):
 
     code = "E009"
 
-    def __init__(self, message: str, *, owner_id: str, cause: str = "", next_step: str = "") -> None:
+    def __init__(
+        self, message: str, *, owner_id: str, cause: str = "", next_step: str = ""
+    ) -> None:
         super().__init__(message, cause=cause, next_step=next_step)
         self.owner_id = owner_id
 
@@ -288,3 +296,9 @@ class EnqueueManyFailed(RediqError):
     ) -> None:
         super().__init__(message, cause=cause, next_step=next_step)
         self.results = tuple(results)
+
+
+class WorkerNotFound(RediqError):
+    """No worker has this id: it never lived here, stopped in order, or was lost long ago."""
+
+    code = "E023"

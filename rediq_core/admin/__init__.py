@@ -1,1 +1,28 @@
-"""What operators see and do: the one way in for the command line and the dashboard."""
+"""What operators see and do: the one way in for the command line and the dashboard.
+
+Example:
+    with connect("redis://localhost:6379/0") as admin:
+        for queue in admin.queues():
+            print(queue.name, queue.pending)
+        admin.flush(parse_where(["dead:payment"]), by="ada@host")
+"""
+
+from __future__ import annotations
+
+from rediq_core.admin.bulk import TAKES, OnProgress
+from rediq_core.admin.operator import Admin, connect
+from rediq_core.admin.search import Selection, Tally
+from rediq_core.verbs.moves import MoveVerb
+from rediq_core.verbs.presence import LOST, Do
+
+__all__ = [
+    "LOST",
+    "TAKES",
+    "Admin",
+    "Do",
+    "MoveVerb",
+    "OnProgress",
+    "Selection",
+    "Tally",
+    "connect",
+]

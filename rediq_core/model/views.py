@@ -251,6 +251,7 @@ class WorkerView:
         version: Version of Rediq it runs.
         running: One entry a busy slot: id, queue, type, running_ms, token.
         note: What was recovered from it, if it was lost.
+        supervisor: Id of its parent, which takes orders for it.
     """
 
     id: str
@@ -272,6 +273,7 @@ class WorkerView:
     version: str = ""
     running: tuple[Mapping[str, object], ...] = ()
     note: str = ""
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +306,10 @@ class MoveReport:
         skipped: Ids that were not, with the reason: the state they were found in, or
             "unknown", "unique" (their key is taken), "active".
         operation: Id under which the action can be undone and is found in the audit, or "".
+        intents: Ids of running tasks that were told to stop and end as cancelled.
     """
 
     moved: tuple[str, ...]
     skipped: Mapping[str, str]
     operation: str = ""
+    intents: tuple[str, ...] = ()

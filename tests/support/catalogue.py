@@ -16,6 +16,7 @@ from rediq_core.verbs.enqueue import encode_task, enqueue
 from rediq_core.verbs.exchange import exchange
 from rediq_core.verbs.inspect import read_page, read_queue, read_tasks
 from rediq_core.verbs.lease import reap, renew
+from rediq_core.verbs.listing import read_ids
 from rediq_core.verbs.moves import Act, MoveVerb, move, pause, resume
 from rediq_core.verbs.progress import ProgressReport, report_progress
 from tests.support.rig import (
@@ -148,11 +149,16 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
         "read_queue": lambda q: read_queue(q.rig.space, q.rig.queue, minute=q.rig.minute),
         "read_tasks": lambda q: read_tasks(q.rig.space, q.rig.queue, [*q.places(), "nope"]),
         **{f"read_page {zset}": _page(zset) for zset in PLACES},
+        **{f"read_ids {zset}": _ids(zset) for zset in PLACES},
     }
 
 
 def _page(zset: str) -> Callable[[Lively], Call[Any]]:
     return lambda q: read_page(q.rig.space, q.rig.queue, zset)
+
+
+def _ids(zset: str) -> Callable[[Lively], Call[Any]]:
+    return lambda q: read_ids(q.rig.space, q.rig.queue, zset)
 
 
 def _moving(verb: MoveVerb, *ids: str, **options: Any) -> Callable[[Lively], Call[Any]]:

@@ -1,0 +1,318 @@
+"""Admin: everything an operator sees and does, one object for command line and dashboard.
+
+Blocking, and safe to share between threads. Reads never write; nothing lists keys or reads a range
+without a bound. What asks for confirmation, and how things look, belongs to the front ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from rediq_core import keys
+from rediq_core.admin import bulk, lookup, search, snapshot, workers
+from rediq_core.admin.access import Access, Deliver, leave_to_sweep
+from rediq_core.admin.bulk import OnProgress
+from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
+from rediq_core.config.server import ServerChoice
+from rediq_core.model.state import TaskState
+from rediq_core.model.views import MoveReport, Page, QueueView, TaskView, WorkerView
+from rediq_core.model.where import Where
+from rediq_core.opening import choose_for_library, open_sync
+from rediq_core.scripts.executor import DEFAULT_DEADLINE_S, SyncExecutor
+from rediq_core.verbs.moves import TRASH_MS, Act, MoveVerb
+from rediq_core.verbs.presence import Do
+
+
+class Admin:
+    """Look at queues, tasks and workers of one namespace, and act on them.
+
+    Every method may raise RedisUnavailable; every one that writes may raise Refused.
+
+    Attributes:
+        access: What the methods stand on; `close` closes its link.
+    """
+
+    def __init__(
+        self,
+        executor: SyncExecutor,
+        namespace: str = keys.DEFAULT_NAMESPACE,
+        *,
+        deadline_s: float = DEFAULT_DEADLINE_S,
+        is_read_only: bool = False,
+        deliver: Deliver = leave_to_sweep,
+    ) -> None:
+        """Take an executor; the first call connects.
+
+        Args:
+            executor: Sends calls; `close` closes its link.
+            namespace: Prefix of every key.
+            deadline_s: Seconds for each call, all tries together.
+            is_read_only: Refuse everything that writes.
+            deliver: Told of finished parents whose children wait.
+        """
+        self.access = Access(executor, namespace, deadline_s, is_read_only, deliver)
+
+    def __enter__(self) -> Admin:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; safe to call twice."""
+        self.access.executor.link.close()
+
+    # Queues.
+
+    def queue_names(self) -> list[str]:
+        """Return all queues in order: 1 round trip."""
+        return self.access.queue_names()
+
+    def queues(self) -> list[QueueView]:
+        """Return the numbers of all queues, in order: 4 round trips, O(queues + workers)."""
+        return snapshot.read_queues(self.access)
+
+    def queue(self, name: str) -> QueueView:
+        """Return the numbers of one queue: 4 round trips.
+
+        Raises:
+            QueueNotFound: It does not exist.
+        """
+        return snapshot.read_one_queue(self.access, name)
+
+    def page(
+        self,
+        queue: str,
+        state: TaskState | str,
+        *,
+        start: int = 0,
+        limit: int = 50,
+        is_reversed: bool = False,
+    ) -> Page:
+        """Return tasks of one state of a queue, by rank: 2 round trips.
+
+        Pending tasks are those in line, then suspects, then held ones, as if they were one list.
+
+        Args:
+            queue: The queue.
+            state: The state.
+            start: Rank of the first task, from 0.
+            limit: Tasks at most, up to 500; a page is also bounded by 4 MiB.
+            is_reversed: Latest first.
+
+        Raises:
+            QueueNotFound: The queue does not exist.
+        """
+        self.access.require_queue(queue)
+        return snapshot.page_of_state(
+            self.access,
+            queue,
+            TaskState(state),
+            start=start,
+            limit=limit,
+            is_reversed=is_reversed,
+        )
+
+    def pause(self, queue: str, by: str, reason: str = "", until_ms: int = 0) -> bool:
+        """Stop handing out tasks of a queue; returns whether it was paused before.
+
+        Args:
+            queue: The queue.
+            by: Who pauses it, as "user@host".
+            reason: Why, or "".
+            until_ms: When it resumes by itself, in epoch ms; 0 for never.
+
+        Raises:
+            QueueNotFound: It does not exist.
+        """
+        return snapshot.pause_queue(self.access, queue, by=by, reason=reason, until_ms=until_ms)
+
+    def resume(self, queue: str, by: str) -> bool:
+        """Hand out tasks of a queue again; returns whether it was paused.
+
+        Raises:
+            QueueNotFound: It does not exist.
+        """
+        return snapshot.resume_queue(self.access, queue, by=by)
+
+    # Tasks.
+
+    def task(self, id_or_end: str) -> TaskView:
+        """Return the one task that an id, or its last 6 or more characters, means.
+
+        Raises:
+            TaskNotFound: There is none.
+            InvalidOption: Several have this end, or not all ids could be looked at.
+        """
+        return lookup.find_task(self.access, id_or_end)
+
+    def select(
+        self,
+        where: Where,
+        *,
+        limit: int = 50,
+        budget: int = DEFAULT_BUDGET,
+        cursor: str = "",
+        is_reversed: bool = False,
+    ) -> Selection:
+        """Return a bounded piece of what a WHERE picks, and how far it came. See `search.select`.
+
+        Raises:
+            QueueNotFound: The selector's queue does not exist.
+            TaskNotFound: An id means no task.
+            InvalidOption: An id is not unique, or the cursor is none of ours.
+        """
+        return search.select(
+            self.access,
+            where,
+            limit=limit,
+            budget=budget,
+            cursor=cursor,
+            is_reversed=is_reversed,
+        )
+
+    def counts(self, where: Where) -> dict[TaskState, int]:
+        """Return how many tasks a WHERE picks in each state that has any.
+
+        Four round trips without terms. With terms every task of the selection is read: bound that
+        with `tally`.
+
+        Raises:
+            QueueNotFound: The selector's queue does not exist.
+        """
+        return dict(self.tally(where).by_state)
+
+    def tally(self, where: Where, *, budget: int | None = None) -> Tally:
+        """Count what a WHERE picks, looking at `budget` tasks at most. See `search.tally`."""
+        return search.tally(self.access, where, budget=budget)
+
+    def move(
+        self,
+        verb: MoveVerb | str,
+        where_or_ids: Where | Sequence[str],
+        *,
+        by: str,
+        reason: str = "",
+        expect: str = "",
+        hard: bool = False,
+        force: bool = False,
+        due_ms: int = 0,
+        on_progress: OnProgress | None = None,
+    ) -> MoveReport:
+        """Act on all tasks that a WHERE or ids mean; each is checked again where it lies.
+
+        Args:
+            verb: retry, run, cancel, delete, restore or reschedule.
+            where_or_ids: A WHERE, or ids and ends of ids; unknown ones are reported as skipped.
+            by: Who does it, as "user@host".
+            reason: Why, or "".
+            expect: For ids: act only on tasks in this state; "" for any that the verb takes.
+            hard: For delete: for good, not to trash.
+            force: For cancel: kill what does not stop by itself.
+            due_ms: For reschedule: when, in epoch ms.
+            on_progress: Told after each batch: tasks handled so far, tasks altogether.
+
+        Returns:
+            What happened to each task. Running tasks that were told to stop are its `intents`.
+
+        Raises:
+            QueueNotFound: The selector's queue does not exist.
+            InvalidOption: A queue without a state, an id that is not unique, or no due time.
+            WrongState: The selector's state is none that the verb takes.
+        """
+        act = Act(
+            MoveVerb(verb),
+            by,
+            reason,
+            expect=expect,
+            purge_ms=0 if hard else TRASH_MS,
+            due_ms=due_ms,
+            is_forced=force,
+        )
+        return bulk.move_tasks(self.access, act, where_or_ids, on_progress=on_progress)
+
+    def flush(
+        self,
+        where: Where,
+        *,
+        by: str,
+        reason: str = "",
+        hard: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> MoveReport:
+        """Delete all tasks of a selection that are in it now; a queue alone: its pending tasks.
+
+        Args:
+            where: What to delete.
+            by: Who does it, as "user@host".
+            reason: Why, or "".
+            hard: Remove everything of them at once; else they can be restored for a day.
+            on_progress: Told after each batch: tasks handled so far, tasks altogether.
+
+        Raises:
+            QueueNotFound: The selector's queue does not exist.
+            WrongState: The selector names active tasks or trash.
+        """
+        return bulk.flush_tasks(
+            self.access, where, by=by, reason=reason, is_hard=hard, on_progress=on_progress
+        )
+
+    # Workers.
+
+    def workers(self) -> list[WorkerView]:
+        """Return the workers of the last day, lost ones too, latest beats first: 2 round trips."""
+        return list(workers.read_roster(self.access).workers)
+
+    def worker(self, id_or_part: str) -> WorkerView:
+        """Return the one worker with this id, or with this in its id: 2 round trips.
+
+        Raises:
+            WorkerNotFound: There is none.
+            InvalidOption: There are several.
+        """
+        return workers.find_worker(self.access, id_or_part)
+
+    def tell_worker(self, id_or_part: str, do: Do | str) -> WorkerView:
+        """Tell a worker to pause, resume or stop, and return at once: 3 round trips.
+
+        Returns:
+            The worker as it was; `worker` shows when it has obeyed.
+
+        Raises:
+            WorkerNotFound: There is none.
+            InvalidOption: There are several, or it is lost.
+        """
+        return workers.order_worker(self.access, id_or_part, Do(do))
+
+
+def connect(
+    server: ServerChoice | str | None = None,
+    *,
+    namespace: str | None = None,
+    connection_pool_size: int | None = None,
+    is_read_only: bool = False,
+) -> Admin:
+    """Open an Admin, to be used in a with-block; its first call connects.
+
+    Args:
+        server: Which server: a choice that was made, a URL, or None to choose as clients do.
+        namespace: Prefix of every key; None for what was chosen.
+        connection_pool_size: Most connections; None for the configured number.
+        is_read_only: Refuse everything that writes, whatever the choice says.
+
+    Raises:
+        ConfigError: The URL or the configuration cannot be used.
+    """
+    choice = server if isinstance(server, ServerChoice) else choose_for_library(server)
+    return Admin(
+        SyncExecutor(open_sync(choice, pool_size=connection_pool_size)),
+        namespace or choice.namespace,
+        deadline_s=choice.deadline_ms / 1000,
+        is_read_only=is_read_only or choice.is_read_only,
+    )
