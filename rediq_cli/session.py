@@ -23,6 +23,7 @@ from rediq_cli.output.writer import Output
 from rediq_core.errors import Refused
 
 if TYPE_CHECKING:
+    from rediq_core.admin import Admin
     from rediq_core.config.server import ServerChoice
 
 
@@ -84,6 +85,13 @@ class Session:
         if choice.is_fallback:
             self.say.note(f"Nothing is configured; using {choice.safe_url} ({choice.origin}).")
         return choice
+
+    @cached_property
+    def admin(self) -> Admin:
+        """Open what reads and changes queues; its first call connects."""
+        from rediq_core.admin import connect  # noqa: PLC0415 - start-up
+
+        return connect(self.server, is_read_only=self.options.is_read_only)
 
     def refuse_if_read_only(self) -> None:
         """Refuse to go on if --read-only or the environment forbids changes.

@@ -88,3 +88,17 @@ def _load(
     }
     overrides = {name: value for name, value in flags.items() if value is not None}
     return load_settings(session.config_path, os.environ, overrides, Path.cwd())
+
+
+@GROUP.leaf(
+    "list",
+    examples=[("worker list", "who runs, who was lost"), ("worker list --json", "for scripts")],
+)
+def list_workers(session: Session) -> None:
+    """List workers of the last day, lost ones too."""
+    from rediq_cli.output.workers import worker_listing
+
+    workers = session.admin.workers()
+    session.out.items(workers, worker_listing(session.out.terminal))
+    if not workers:
+        session.say.note("No worker runs. Start one: rediq worker start -c FILE")

@@ -94,15 +94,13 @@ def _queue_view(queue: str, reply: Reply) -> QueueView:
     now_ms, oldest, due, counts, policy_flat, counters, minute, before = reply
     by_zset = dict(zip(_COUNTED, counts, strict=True))
     policy = pairs(policy_flat)
-    lifetime = {name: int(value) for name, value in pairs(counters).items()}
+    lifetime = {name: _whole(value) for name, value in pairs(counters).items()}
     this_minute, last_minute = pairs(minute), pairs(before)
-    share = now_ms % 60_000 / 60_000
+    share: float = now_ms % 60_000 / 60_000
 
     def rate(field: str) -> float:
-        recent: float = int(this_minute.get(field, 0)) + int(last_minute.get(field, 0)) * (
-            1 - share
-        )
-        return recent / 60
+        whole, part = _whole(this_minute.get(field)), _whole(last_minute.get(field))
+        return (whole + part * (1 - share)) / 60
 
     states = {
         state: sum(by_zset[zset] for zset in ZSETS_OF_STATE.get(state, (state.value,)))
@@ -126,10 +124,10 @@ def _queue_view(queue: str, reply: Reply) -> QueueView:
 
 
 def _pause_of(policy: dict[str, str], now_ms: int) -> Pause | None:
-    until = int(policy.get("until") or 0)
+    until = _whole(policy.get("until"))
     if "paused" not in policy or 0 < until <= now_ms:
         return None
-    return Pause(policy.get("by", ""), policy.get("why", ""), int(policy["paused"]), until)
+    return Pause(policy.get("by", ""), policy.get("why", ""), _whole(policy["paused"]), until)
 
 
 def view_of(row: Sequence[bytes], queue: str) -> TaskView:
@@ -143,7 +141,7 @@ def view_of(row: Sequence[bytes], queue: str) -> TaskView:
         header, options = _DAMAGED._replace(payload_json=stored), Options()
     timeline = timeline_of(runs)
     attempts, losses, _ = _numbers(tries)
-    score = int(float(score_text or 0))
+    score = _whole(score_text)
     token = claim.decode("utf-8", "replace")
     return TaskView(
         id=task_id,
@@ -164,8 +162,8 @@ def view_of(row: Sequence[bytes], queue: str) -> TaskView:
         max_retry=options.max_retry,
         unique_key=header.unique_key,
         group=header.group,
-        depends_on=options.depends_on,
-        extra=options.extra or {},
+        depends_on=tuple(map(str, options.depends_on)),
+        extra=options.extra if isinstance(options.extra, dict) else {},
         worker=token.rpartition(":")[0],
         token=token,
         progress=_progress_of(progress),
@@ -195,7 +193,18 @@ def _progress_of(raw: bytes) -> Progress | None:
 
 
 def _former_state(trashed: bytes) -> TaskState | None:
-    return _state_of_zset(trashed.split(b"|")[0].decode()) if trashed else None
+    try:
+        return _state_of_zset(trashed.split(b"|")[0].decode())
+    except ValueError:  # not in trash, or damaged
+        return None
+
+
+def _whole(value: object) -> int:
+    """Return a number that something else may have written; 0 for what is none."""
+    try:
+        return int(float(value))  # type: ignore[arg-type]  # the except takes what is no number
+    except (ValueError, TypeError, OverflowError):
+        return 0
 
 
 def timeline_of(runs: bytes) -> tuple[TimelineEntry, ...]:
@@ -206,16 +215,16 @@ def timeline_of(runs: bytes) -> tuple[TimelineEntry, ...]:
 def _entry_of(line: bytes) -> TimelineEntry | None:
     try:
         raw = json.loads(line)
-        claimed_ms, waited_ms, run_ms = raw.get("c", 0), raw.get("w", 0), raw.get("d", 0)
         is_run = "a" in raw
+        claimed_ms, run_ms = _whole(raw.get("c")), _whole(raw.get("d"))
         worker = str(raw.get("k", "")).rpartition(":")[0] if is_run else str(raw.get("w", ""))
         return TimelineEntry(
             kind=str(raw["o"]),
-            at_ms=int(raw["t"]) if "t" in raw else claimed_ms + run_ms,
-            attempt=raw.get("a", 0),
+            at_ms=_whole(raw["t"]) if "t" in raw else claimed_ms + run_ms,
+            attempt=_whole(raw.get("a")),
             worker=worker,
             claimed_ms=claimed_ms,
-            waited_ms=waited_ms if is_run else 0,
+            waited_ms=_whole(raw.get("w")) if is_run else 0,
             run_ms=run_ms,
             error_type=str(raw.get("e", "")),
             error=str(raw.get("m", "")),
@@ -223,7 +232,7 @@ def _entry_of(line: bytes) -> TimelineEntry | None:
             fingerprint=str(raw.get("p", "")),
             note=_note_of(raw),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -134,7 +134,7 @@ def run_child(plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.s
     try:
         registries = load_handlers(plan)
     except RediqError as error:
-        _tell(pipe, {"event": "failed", "error": str(error)})
+        _tell(pipe, {"event": "failed", "error": [error.message, error.cause, error.next_step]})
         return UNUSABLE
     return asyncio.run(_TaskProcess(plan, worker_id, table, pipe).run(registries))
 

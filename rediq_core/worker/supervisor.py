@@ -99,7 +99,7 @@ class Supervisor:
         self._seats = [Seat() for _ in range(plan.processes)]
         self._to_fork = list(self._seats)
         self._is_stopping = False
-        self._failure: str | None = None
+        self._failure: tuple[str, str, str] | None = None
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._space = Space(plan.server.namespace)
@@ -137,7 +137,8 @@ class Supervisor:
             self._loop.close()
             asyncio.set_event_loop(None)
         if self._failure is not None:
-            raise ConfigError(self._failure)
+            message, cause, next_step = self._failure
+            raise ConfigError(message, cause=cause, next_step=next_step)
         return self.exit_status
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
@@ -202,7 +203,7 @@ class Supervisor:
                 log.info("task process %d is ready: %d types", seat.pid, len(seat.types))
                 self._spawn(self._announce_once())
             elif event["event"] == "failed":
-                self._failure = event["error"]
+                self._failure = tuple(event["error"])
 
     async def _bury(self, seat: Seat) -> None:
         """A task process is gone: give back what it held, and fork another."""
