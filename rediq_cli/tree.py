@@ -58,7 +58,7 @@ NOUNS: dict[str, Noun] = {
             "redis",
             "the server in use, and the embedded one",
             "Set up",
-            ("status", "start", "stop"),
+            ("start", "stop", "status"),
         ),
         Noun(
             "config",

@@ -81,3 +81,45 @@ def _record(running: Running) -> Json:
         "data_dir": str(running.data_dir),
         "socket": str(running.socket_path),
     }
+
+
+@GROUP.leaf(
+    "status",
+    examples=[("redis status", "the server in use: version, memory, persistence")],
+)
+def status(session: Session) -> None:
+    """Show the server that commands use, and whether it suits a queue."""
+    from rediq_cli.output.humanise import size
+
+    info = session.admin.server_info()
+    maxmemory = int(info.get("maxmemory", 0))
+    facts: dict[str, Json] = {
+        "url": session.server.safe_url,
+        "origin": session.server.origin,
+        "engine": "valkey" if "valkey_version" in info else "redis",
+        "version": info.get("valkey_version") or info.get("redis_version"),
+        "used_memory_bytes": int(info.get("used_memory", 0)),
+        "maxmemory_bytes": maxmemory,
+        "maxmemory_policy": info.get("maxmemory_policy"),
+        "aof": info.get("aof_enabled") == "1",
+        "clients": int(info.get("connected_clients", 0)),
+        "uptime_s": int(info.get("uptime_in_seconds", 0)),
+    }
+    session.out.one(
+        lines=lambda: [
+            f"{safe(str(facts['url']))} ({safe(str(facts['origin']))})",
+            f"  {facts['engine']} {safe(str(facts['version']))}, up {facts['uptime_s']} s,"
+            f" {facts['clients']} clients",
+            f"  memory {size(int(info.get('used_memory', 0)))}"
+            f" of {size(maxmemory) if maxmemory else 'no limit'},"
+            f" eviction {safe(str(facts['maxmemory_policy']))}",
+            f"  append-only file {'on' if facts['aof'] else 'off: a crash loses tasks'}",
+        ],
+        record=lambda: facts,
+        ids=[str(facts["url"])],
+    )
+    if facts["maxmemory_policy"] not in ("noeviction", None):
+        session.say.warn(
+            f"eviction policy {safe(str(facts['maxmemory_policy']))} can delete tasks;"
+            " set maxmemory-policy noeviction"
+        )

@@ -70,6 +70,13 @@ class Admin:
 
     # Queues.
 
+    def server_info(self) -> dict[str, str]:
+        """Return what INFO says of the server, or of one master of a Cluster: 1 round trip."""
+        raw = bytes(self.access.executor.link.command("INFO"))
+        lines = raw.decode("utf-8", "replace").splitlines()
+        fields = (line.partition(":") for line in lines if not line.startswith("#"))
+        return {name: value for name, separator, value in fields if separator}
+
     def queue_names(self) -> list[str]:
         """Return all queues in order: 1 round trip."""
         return self.access.queue_names()

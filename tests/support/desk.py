@@ -109,8 +109,9 @@ class Desk:
         worker.seq = self._next_seq()
         ids = self.pending(queue, count, priority=0, **options)
         settles: Sequence[Settled] = ()
-        for _ in range(0, count, CHUNK):
-            settles = [outcome(task) for task in worker.exchange(CHUNK, settles).claimed]
+        for start in range(0, count, CHUNK):
+            reply = worker.exchange(min(CHUNK, count - start), settles)
+            settles = [outcome(task) for task in reply.claimed]
         worker.settle(*settles, is_last=True)
         return ids
 

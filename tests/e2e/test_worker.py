@@ -1,0 +1,173 @@
+"""Workers as users run them: real processes, real signals, a real server."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from rediq_core import SyncClient, Task, TaskState
+from tests.support.waiting import wait_until
+from tests.support.workers import worker
+
+FINAL = {TaskState.COMPLETED, TaskState.DEAD, TaskState.CANCELLED}
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[SyncClient]:
+    with SyncClient(redis_url) as made:
+        yield made
+
+
+def state(client: SyncClient, task_id: str) -> TaskState:
+    return client.get(task_id).state
+
+
+def all_completed(client: SyncClient, ids: list[str]) -> bool:
+    return all(state(client, task_id) is TaskState.COMPLETED for task_id in ids)
+
+
+def test_runs_handlers_of_both_modes_and_keeps_results(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url):
+        slept = client.enqueue(Task("sleep", 0.01))
+        thread = client.enqueue(Task("thread", 0.01))
+
+        assert client.result(slept, timeout=20) == {"slept": 0.01}
+        assert isinstance(client.result(thread, timeout=20), int)
+
+
+def test_failures_retry_then_die_with_their_error(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url):
+        failing = client.enqueue(Task("fail"))
+        permanent = client.enqueue(Task("permanent"))
+        for task_id in (failing, permanent):
+            wait_until(lambda i=task_id: state(client, i) is TaskState.DEAD, "dead", timeout_s=20)
+
+    view = client.get(failing)
+    assert [entry.kind for entry in view.timeline] == ["retry", "dead"]
+    assert (view.attempts, view.error) == (2, "ValueError: attempt 2")
+    assert view.last_failure is not None
+    assert "handlers_for_workers.py" in view.last_failure.traceback
+    assert client.get(permanent).attempts == 1
+
+
+def test_a_run_past_its_timeout_fails_with_e004(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url):
+        slow = client.enqueue(Task("sleep", 30, timeout="100ms", max_retry=0))
+        wait_until(lambda: state(client, slow) is TaskState.DEAD, "dead", timeout_s=20)
+
+    assert "E004" in client.get(slow).error
+
+
+def test_unknown_types_are_held_and_taken_by_nobody(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url):
+        unknown = client.enqueue(Task("nobody:knows"))
+        wait_until(lambda: client.get(unknown).is_held, "held", timeout_s=20)
+
+    view = client.get(unknown)
+    assert (view.state, view.attempts) == (TaskState.PENDING, 0)
+
+
+def test_a_child_is_enqueued_once_by_its_handler(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url):
+        parent = client.enqueue(Task("parent"))
+        child = client.result(parent, timeout=20)
+        assert isinstance(child, str)
+        assert client.result(child, timeout=20) == {"slept": 0.0}
+
+
+def test_cancel_stops_a_running_handler(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url):
+        task_id = client.enqueue(Task("sleep", 60, timeout="100s"))
+        wait_until(lambda: state(client, task_id) is TaskState.ACTIVE, "active", timeout_s=20)
+
+        assert client.cancel(task_id, reason="test") is TaskState.ACTIVE
+        wait_until(lambda: state(client, task_id) is TaskState.CANCELLED, "cancelled")
+
+
+def test_sigterm_lets_short_tasks_finish(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url) as running:
+        ids = client.enqueue_many([Task("sleep", 0.5) for _ in range(10)])
+        wait_until(lambda: state(client, ids[-1]) is TaskState.ACTIVE, "active", timeout_s=20)
+
+        assert running.stop() == 0
+
+    assert all_completed(client, ids)
+    assert {len(client.get(task_id).timeline) for task_id in ids} == {1}
+
+
+def test_a_second_signal_hands_running_tasks_back(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url) as running:
+        task_id = client.enqueue(Task("sleep", 60, timeout="100s"))
+        wait_until(lambda: state(client, task_id) is TaskState.ACTIVE, "active", timeout_s=20)
+        running.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "drain" in running.log, "draining")
+
+        assert running.stop() == 0
+
+    view = client.get(task_id)
+    assert (view.state, view.attempts, view.losses) == (TaskState.PENDING, 0, 0)
+
+
+def test_kill_9_of_a_task_process_loses_nothing(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url, "--processes", "2", "--concurrency", "5") as running:
+        ids = client.enqueue_many([Task("sleep", 0.05) for _ in range(300)])
+        wait_until(lambda: state(client, ids[20]) in FINAL, "under way", timeout_s=20)
+        os.kill(running.children()[0], signal.SIGKILL)
+        wait_until(lambda: all_completed(client, ids), "all completed", timeout_s=30)
+
+    runs = [client.get(task_id).timeline for task_id in ids]
+    assert all(sum(entry.kind == "completed" for entry in run) == 1 for run in runs)
+    assert sum(entry.kind == "lost" for run in runs for entry in run) <= 5
+
+
+def test_poison_dies_alone_after_three_losses(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url, "--concurrency", "10"):
+        poison = client.enqueue(Task("exit"))
+        ids = client.enqueue_many([Task("sleep", 0.01) for _ in range(200)])
+        wait_until(lambda: state(client, poison) is TaskState.DEAD, "poison dead", timeout_s=40)
+        wait_until(lambda: all_completed(client, ids), "others completed", timeout_s=40)
+
+    view = client.get(poison)
+    assert [entry.kind for entry in view.timeline] == ["lost", "lost", "poison"]
+    assert (view.losses, view.attempts) == (3, 0)
+
+
+def test_kill_9_of_the_supervisor_lets_its_children_finish(
+    redis_url: str, client: SyncClient
+) -> None:
+    with worker(redis_url) as running:
+        ids = client.enqueue_many([Task("sleep", 1.0) for _ in range(5)])
+        wait_until(lambda: state(client, ids[-1]) is TaskState.ACTIVE, "active", timeout_s=20)
+        (child,) = running.children()
+        running.process.kill()
+        running.process.wait()
+        wait_until(lambda: all_completed(client, ids), "all completed", timeout_s=20)
+        wait_until(lambda: not os.path.exists(f"/proc/{child}/exe"), "child gone", timeout_s=20)  # noqa: PTH110
+
+    assert {len(client.get(task_id).timeline) for task_id in ids} == {1}
+
+
+@pytest.mark.parametrize(("held", "status"), [(0, 0), (1, 6)])
+def test_burst_ends_when_nothing_is_left(
+    redis_url: str, client: SyncClient, held: int, status: int
+) -> None:
+    client.enqueue_many([Task("sleep", 0.0) for _ in range(50)])
+    client.enqueue(Task("sleep", 0.0, delay="1h"))
+    client.enqueue_many([Task("nobody:knows") for _ in range(held)])
+
+    with worker(redis_url, "--burst") as running:
+        assert running.process.wait(40) == status
+
+
+def test_a_module_that_cannot_be_imported_ends_with_2(redis_url: str) -> None:
+    from tests.support.workers import Worker
+
+    running = Worker(redis_url, module="no.such.module")
+    try:
+        assert running.process.wait(20) == 2
+        assert 'E014 cannot import "no.such.module" (command line)' in running.log
+    finally:
+        running.close()
