@@ -75,7 +75,7 @@ def test_the_end_of_an_id_may_be_typed_in_lower_case(desk: Desk) -> None:
 
 
 def test_the_end_of_an_id_is_found_in_every_place(desk: Desk) -> None:
-    active = desk.active("active", 1)[0].id
+    active = desk.active("busy", 1)[0].id
     held, suspect = desk.held("mail", 1)[0], desk.suspects("mail", 1)[0]
     done, retried = desk.completed("mail", 1)[0], desk.retry("mail", 1)[0]
     delayed = desk.pending("mail", 1, delay="1h")[0]
