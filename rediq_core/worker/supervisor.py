@@ -21,7 +21,6 @@ from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.connection.raw import Arg
 from rediq_core.errors import ConfigError, RediqError
 from rediq_core.keys import global_key
-from rediq_core.model.views import WorkerView
 from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
@@ -29,9 +28,11 @@ from rediq_core.verbs.inspect import read_page, read_queue
 from rediq_core.verbs.lease import Reaped
 from rediq_core.worker.announce import announce_commands, withdraw_commands
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
+from rediq_core.worker.overdue import settle_overdue
 from rediq_core.worker.plan import WorkerPlan
 from rediq_core.worker.process import UNUSABLE, held_incarnations, run_child
-from rediq_core.worker.slots import SlotTable
+from rediq_core.worker.seat import Seat, worker_row
+from rediq_core.worker.slots import RunningTask, SlotTable
 
 log = logging.getLogger("rediq.supervisor")
 # Seconds between announcements in Redis; a worker counts as lost after three missed ones.
@@ -46,42 +47,6 @@ WATCH_S = 0.5
 BURST_LOOK_S = 0.2
 # Longest pause before a task process that keeps dying is started again, in seconds.
 _LONGEST_PAUSE_S = 5.0
-
-
-class Seat:
-    """A place for one task process, over all its lives.
-
-    Attributes:
-        worker_id: Of the present life.
-        pid: Its process, or 0.
-        table: Its slot table.
-        pipe: Our end of its socket.
-        types: Types it announced.
-        is_ready: It imported its handlers.
-        started_ms: When it was forked.
-        deaths: Deaths in a row before it was ready.
-        is_bystander: We killed it for one task's sake; the others are not charged.
-    """
-
-    def __init__(self) -> None:
-        self.worker_id = ""
-        self.pid = 0
-        self.table: SlotTable | None = None
-        self.pipe: socket.socket | None = None
-        self.types: tuple[str, ...] = ()
-        self.is_ready = False
-        self.started_ms = 0
-        self.deaths = 0
-        self.is_bystander = False
-        self.buffer = b""
-
-    def tell(self, command: dict[str, object]) -> None:
-        """Send a command to the process, if it lives."""
-        if self.pipe is not None and self.pid:
-            try:
-                self.pipe.sendall(json.dumps(command).encode() + b"\n")
-            except OSError:
-                log.debug("task process %d does not listen", self.pid)
 
 
 class Supervisor:
@@ -297,10 +262,21 @@ class Supervisor:
                 beat_s = seat.table.health().beat_s
                 is_wedged = not running and 0 < beat_s < now_s - WEDGED_S
                 if overdue or is_wedged:
-                    what = overdue[0].type if overdue else "an idle consumer"
-                    log.error("task process %d is stuck in %s; killing it", seat.pid, what)
-                    self._kill(seat)
-                    seat.is_bystander = not overdue
+                    await self._replace(seat, overdue)
+
+    async def _replace(self, seat: Seat, overdue: Sequence[RunningTask]) -> None:
+        """Kill a stuck process: its overdue runs have failed, the rest is handed back."""
+        lanes = {lane.queue: lane for lane in self._plan.lanes}
+        try:
+            for task in overdue:
+                asker = (self.id, self._plan.lease_ms, lanes[task.queue])
+                await settle_overdue(self._executor, self._space, asker, task, seat.worker_id)
+        except RediqError as error:
+            log.warning("cannot settle what is overdue: %s", error.message)
+            return
+        what = overdue[0].type if overdue else "an idle consumer"
+        log.error("task process %d is stuck in %s; killing it", seat.pid, what)
+        self._kill(seat)
 
     async def _announce(self) -> None:
         while True:
@@ -314,7 +290,7 @@ class Supervisor:
             now_ms = int(now[0]) * 1000 + int(now[1]) // 1000
             for seat in self._seats:
                 if seat.pid and seat.table is not None:
-                    row = self._row(seat, now_ms)
+                    row = worker_row(seat, now_ms, is_stopping=self._is_stopping)
                     commands += announce_commands(self._space.namespace, row, self.id, now_ms)
             if commands:
                 await self._link.commands(
@@ -322,40 +298,6 @@ class Supervisor:
                 )
         except RediqError as error:
             log.debug("not announced: %s", error.message)
-
-    def _row(self, seat: Seat, now_ms: int) -> WorkerView:
-        table = seat.table
-        health = table.health() if table is not None else None
-        running = list(table.running()) if table is not None else []
-        now_s = SYSTEM_CLOCK.monotonic()
-        state = "draining" if self._is_stopping else "running"
-        return WorkerView(
-            id=seat.worker_id,
-            host=socket.gethostname(),
-            pid=seat.pid,
-            supervisor_pid=os.getpid(),
-            state=state,
-            queues=tuple(self._queues),
-            types=seat.types,
-            concurrency=self._plan.concurrency,
-            busy=len(running),
-            processed=health.processed if health else 0,
-            failed=health.failed if health else 0,
-            started_ms=seat.started_ms,
-            beat_ms=now_ms,
-            beat_age_ms=0,
-            loop_lag_ms=health.lag_ms if health else 0,
-            running=tuple(
-                {
-                    "id": task.id,
-                    "queue": task.queue,
-                    "type": task.type,
-                    "running_ms": round((now_s - task.started_s) * 1000),
-                    "token": task.token(seat.worker_id),
-                }
-                for task in running
-            ),
-        )
 
     async def _withdraw(self, seat: Seat) -> None:
         if not self._is_stopping or not seat.worker_id:

@@ -41,3 +41,8 @@ async def permanent(ctx: Context) -> None:
 @mux.handler("parent")
 async def parent(ctx: Context) -> str:
     return await ctx.enqueue(Task("sleep", 0.0))
+
+
+@mux.handler("block")
+async def block(ctx: Context, seconds: float) -> None:
+    threading.Event().wait(seconds)

@@ -150,6 +150,22 @@ def test_kill_9_of_the_supervisor_lets_its_children_finish(
     assert {len(client.get(task_id).timeline) for task_id in ids} == {1}
 
 
+@pytest.mark.slow
+def test_a_stuck_process_is_replaced_and_only_its_stuck_task_is_charged(
+    redis_url: str, client: SyncClient
+) -> None:
+    with worker(redis_url, "--concurrency", "2"):
+        other = client.enqueue(Task("sleep", 3.0, priority=0))
+        wait_until(lambda: state(client, other) is TaskState.ACTIVE, "active", timeout_s=20)
+        stuck = client.enqueue(Task("block", 300, timeout="200ms", max_retry=0))
+        wait_until(lambda: state(client, stuck) is TaskState.DEAD, "stuck dead", timeout_s=30)
+        wait_until(lambda: all_completed(client, [other]), "other completed", timeout_s=30)
+
+    assert "E004" in client.get(stuck).error
+    view = client.get(other)
+    assert (view.losses, [entry.kind for entry in view.timeline]) == (0, ["released", "completed"])
+
+
 @pytest.mark.parametrize(("held", "status"), [(0, 0), (1, 6)])
 def test_burst_ends_when_nothing_is_left(
     redis_url: str, client: SyncClient, held: int, status: int

@@ -1,0 +1,95 @@
+"""Settles, in a stuck task process's place, the run that did not end after its timeout.
+
+Used by the supervisor just before it kills that process: the overdue task alone is charged a failed
+run (E004), the others in the process are handed back. The claim's token decides: if the process
+settles at the same moment, one of the two changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+
+from rediq_core import keys
+from rediq_core.clock import SYSTEM_CLOCK
+from rediq_core.handlers.outcomes import Failure, Outcome, Verdict
+from rediq_core.handlers.settings import RunSettings
+from rediq_core.model.claimed import ClaimedTask
+from rediq_core.model.retry import DEFAULT_BACKOFF
+from rediq_core.model.task import DEFAULT_MAX_RETRY, DEFAULT_TIMEOUT_MS
+from rediq_core.model.views import TaskView
+from rediq_core.scripts.call import Space
+from rediq_core.scripts.executor import AsyncExecutor
+from rediq_core.verbs.exchange import Asker, exchange
+from rediq_core.verbs.inspect import read_tasks
+from rediq_core.worker import settling
+from rediq_core.worker.lanes import LanePlan
+from rediq_core.worker.slots import RunningTask
+
+# Groups all runs of a type that had to be killed.
+FINGERPRINT = "stuck"
+
+
+async def settle_overdue(
+    executor: AsyncExecutor,
+    space: Space,
+    asker: tuple[str, int, LanePlan],
+    running: RunningTask,
+    worker_id: str,
+) -> bool:
+    """Fail one overdue run; two round trips. Returns whether this call did it.
+
+    Args:
+        executor: Sends the calls.
+        space: Namespace and clock.
+        asker: Supervisor's id, lease in ms, and the plan of the task's queue.
+        running: The run, as the slot table shows it.
+        worker_id: The task process that holds it.
+
+    Raises:
+        RedisUnavailable: Redis did not take it; look again later.
+    """
+    supervisor_id, lease_ms, lane = asker
+    token = running.token(worker_id)
+    (view,) = await executor.run(read_tasks(space, running.queue, [running.id]))
+    if view is None or view.token != token:
+        return False
+    run_ms = round((SYSTEM_CLOCK.monotonic() - running.started_s) * 1000)
+    failure = Failure(
+        "TaskTimeout",
+        f"E004 {view.type} did not end after its timeout, so its process was killed.",
+        "",
+        FINGERPRINT,
+    )
+    row = settling.failed(
+        _claimed(view, token),
+        run_ms,
+        Outcome(Verdict.RETRY, None, failure),
+        _settings(view, lane),
+        random.Random(),
+    )
+    who = Asker(space, running.queue, f"{supervisor_id}#0", lease_ms, lane.retention)
+    now_ms = SYSTEM_CLOCK.now_ms()
+    call = exchange(who, now_ms, 0, [row], minute=keys.minute_of(now_ms), is_last=True)
+    return (await executor.run(call)).codes in (b"1", b"3")
+
+
+def _claimed(view: TaskView, token: str) -> ClaimedTask:
+    """Rebuild what the process holds from what Redis says."""
+    stored = (
+        f"1|{view.priority}|{view.place_ms}|{view.expires_ms}|{view.timeout_ms}||{view.type}|||\n"
+    )
+    tries = f"{view.attempts}|{view.losses}|0".encode()
+    task = ClaimedTask(view.id, view.queue, stored.encode(), tries, token, view.since_ms)
+    task.unique_key = view.unique_key
+    return task
+
+
+def _settings(view: TaskView, lane: LanePlan) -> RunSettings:
+    # The type's own settings are known only to the process that is stuck.
+    max_retry = view.max_retry if view.max_retry is not None else lane.defaults.max_retry
+    return RunSettings(
+        DEFAULT_MAX_RETRY if max_retry is None else max_retry,
+        view.timeout_ms or DEFAULT_TIMEOUT_MS,
+        lane.defaults.backoff or DEFAULT_BACKOFF,
+        0,
+    )
