@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypedDict, TypeVar
 
 from rediq_core.errors import InvalidOption
 from rediq_core.model.durations import Duration, duration_ms
@@ -36,7 +36,13 @@ MAX_PARENTS = 1_000
 # Characters that separate ids from other text in the stores.
 _SEPARATORS = frozenset(" |>,/;")
 
-R_co = TypeVar("R_co", covariant=True)
+if TYPE_CHECKING:
+    # A Task made without its TaskType promises nothing about its result.
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    R_co = TypeVarWithDefault("R_co", covariant=True, default=object)
+else:
+    R_co = TypeVar("R_co", covariant=True)
 
 OnDuplicate = Literal["raise", "return", "replace"]
 OnMissing = Literal["refuse", "run"]
