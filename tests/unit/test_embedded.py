@@ -253,6 +253,7 @@ def test_a_server_that_ends_at_once_shows_its_log_and_leaves_no_record(
 def test_the_server_outlives_a_starter_that_is_interrupted(home: Path) -> None:
     code = """
         import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored under nohup and &
         from rediq_core.embedded import ensure
         print(ensure(sys.argv[1]).pid, flush=True)
         signal.pause()
