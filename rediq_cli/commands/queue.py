@@ -158,7 +158,7 @@ def flush(
 
     session.refuse_if_read_only_server()
     where = parse_where([selector]).for_flush()
-    counted = sum(session.admin.counts(where).values())
+    counted = sum(session.admin.counts(where, verb="delete").values())
     what = f"{count(counted, 'task')} of {safe(selector)}"
     if dry_run:
         session.out.one(

@@ -234,7 +234,7 @@ def _act(
     if words == ["-"]:
         words = sys.stdin.read().split()
     where = parse_where(words)
-    counted = len(where.ids) or sum(session.admin.counts(where).values())
+    counted = len(where.ids) or sum(session.admin.counts(where, verb=verb).values())
     what = f"{verb} {count(counted, 'task')}"
     if is_dry:
         session.out.one(
@@ -248,7 +248,7 @@ def _act(
         ask_name(f"{what.capitalize()}?", name, given=confirmed, command=session.command)
     elif not where.ids and verb != "delete":
         ask_yes(f"{what.capitalize()}?", is_yes=is_yes, command=session.command)
-    report = session.admin.move(verb, where.ids or where, by=actor(), hard=is_hard, force=is_forced)
+    report = session.admin.move(verb, where, by=actor(), hard=is_hard, force=is_forced)
     _show_report(session, verb, report)
 
 

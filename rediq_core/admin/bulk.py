@@ -110,7 +110,9 @@ def move_tasks(
     if where.ids or not isinstance(target, Where):
         piles, unknown = _named(access, where, act.expect)
     else:
-        piles = gather(access, where, places_of(access, where, _states_of(access, act.verb, where)))
+        piles = gather(
+            access, where, places_of(access, where, states_taken(access, act.verb, where))
+        )
     total = sum(len(pile.ids) for pile in piles) + len(unknown)
     ledger = _Ledger(act.operation or new_operation(), total, on_progress, skipped=unknown)
     for pile in piles:
@@ -148,7 +150,14 @@ def flush_tasks(
     return move_tasks(access, act, where.for_flush(), on_progress=on_progress)
 
 
-def _states_of(access: Access, verb: MoveVerb, where: Where) -> tuple[TaskState, ...]:
+def states_taken(access: Access, verb: MoveVerb, where: Where) -> tuple[TaskState, ...]:
+    """Return the states in which a verb looks for tasks of a selector.
+
+    Raises:
+        QueueNotFound: The selector's queue does not exist.
+        InvalidOption: It is a queue without a state.
+        WrongState: It names a state that the verb does not take.
+    """
     if where.is_bare_queue:
         counts = tally(access, replace(where, terms=())).by_state
         said = ", ".join(f"{number:,} {state}" for state, number in counts.items()) or "no tasks"

@@ -68,14 +68,14 @@ class Admin:
         """Close the connections; safe to call twice."""
         self.access.executor.link.close()
 
-    # Queues.
-
     def server_info(self) -> dict[str, str]:
         """Return what INFO says of the server, or of one master of a Cluster: 1 round trip."""
         raw = bytes(self.access.executor.link.command("INFO"))
         lines = raw.decode("utf-8", "replace").splitlines()
         fields = (line.partition(":") for line in lines if not line.startswith("#"))
         return {name: value for name, separator, value in fields if separator}
+
+    # Queues.
 
     def queue_names(self) -> list[str]:
         """Return all queues in order: 1 round trip."""
@@ -184,16 +184,24 @@ class Admin:
             is_reversed=is_reversed,
         )
 
-    def counts(self, where: Where) -> dict[TaskState, int]:
+    def counts(self, where: Where, *, verb: MoveVerb | str | None = None) -> dict[TaskState, int]:
         """Return how many tasks a WHERE picks in each state that has any.
 
         Four round trips without terms. With terms every task of the selection is read: bound that
         with `tally`.
 
+        Args:
+            where: What to count.
+            verb: Count only what `move` with this verb would act on.
+
         Raises:
             QueueNotFound: The selector's queue does not exist.
+            InvalidOption, WrongState: As `move` with this verb.
         """
-        return dict(self.tally(where).by_state)
+        if verb is None:
+            return dict(search.tally(self.access, where).by_state)
+        states = bulk.states_taken(self.access, MoveVerb(verb), where)
+        return dict(search.tally(self.access, where, states=states).by_state)
 
     def tally(self, where: Where, *, budget: int | None = None) -> Tally:
         """Count what a WHERE picks, looking at `budget` tasks at most. See `search.tally`."""

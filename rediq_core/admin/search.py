@@ -7,6 +7,7 @@ action is gathered apart (`gather.py`), without a bound and without the tasks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -152,12 +153,19 @@ def select(
     return Selection(tuple(tasks), scanned, total, not after, after, at_ms)
 
 
-def tally(access: Access, where: Where, *, budget: int | None = None) -> Tally:
+def tally(
+    access: Access,
+    where: Where,
+    *,
+    states: tuple[TaskState, ...] | None = None,
+    budget: int | None = None,
+) -> Tally:
     """Count what a WHERE picks: 4 round trips without terms, else one more for each 500 tasks.
 
     Args:
         access: Where to read.
         where: What to count.
+        states: Count only in these; None for those that the selector names.
         budget: Tasks to look at at most, if there are terms; None for all.
 
     Raises:
@@ -167,15 +175,15 @@ def tally(access: Access, where: Where, *, budget: int | None = None) -> Tally:
     """
     if where.ids:
         chosen = _select_ids(access, where)
-        return Tally(_by_state(list(chosen.tasks)), chosen.scanned, chosen.total, True)
-    places = places_of(access, where, states_of(where))
+        counted = [task.state for task in chosen.tasks if states is None or task.state in states]
+        return Tally(dict(Counter(counted)), chosen.scanned, chosen.total, is_complete=True)
+    places = places_of(access, where, states_of(where) if states is None else states)
     total = sum(place.size for place in places)
-    by_state: dict[TaskState, int] = {}
+    by_state: Counter[TaskState] = Counter()
     if not where.terms:
         for place in places:
-            if place.size:
-                by_state[place.state] = by_state.get(place.state, 0) + place.size
-        return Tally(by_state, 0, total, True)
+            by_state[place.state] += place.size
+        return Tally(dict(+by_state), 0, total, is_complete=True)
     scanned, is_complete = 0, True
     for step in _walk(access, places, "", size=MAX_PAGE, is_reversed=False):
         if budget is not None and scanned >= budget:
@@ -183,13 +191,8 @@ def tally(access: Access, where: Where, *, budget: int | None = None) -> Tally:
             break
         scanned += 1
         if where.matches(step.task, step.at_ms):
-            by_state[step.task.state] = by_state.get(step.task.state, 0) + 1
-    return Tally(by_state, scanned, total, is_complete)
-
-
-def _by_state(tasks: list[TaskView]) -> dict[TaskState, int]:
-    states = [task.state for task in tasks]
-    return {state: states.count(state) for state in TaskState if state in states}
+            by_state[step.task.state] += 1
+    return Tally(dict(by_state), scanned, total, is_complete)
 
 
 def _select_ids(access: Access, where: Where) -> Selection:

@@ -338,3 +338,28 @@ def test_deleting_an_active_task_leaves_it_and_says_so(desk: Desk) -> None:
     report = desk.admin.move("delete", [task_id], by=BY)
 
     assert (report.moved, report.skipped) == ((), {task_id: "active"})
+
+
+def test_counting_for_a_verb_counts_what_it_would_act_on(desk: Desk) -> None:
+    dead, retry = desk.dead("mail", 2), desk.retry("mail", 3)
+    pending = desk.pending("mail", 4)
+    ids = Where(ids=(*dead, *pending))
+
+    assert desk.admin.counts(where("all:mail"), verb="retry") == {
+        TaskState.RETRY: len(retry),
+        TaskState.DEAD: len(dead),
+    }
+    assert desk.admin.counts(where("all:mail payload.n:1"), verb="retry") == {
+        TaskState.RETRY: 1,
+        TaskState.DEAD: 1,
+    }
+    assert desk.admin.counts(ids, verb="retry") == {TaskState.DEAD: 2}
+
+
+def test_counting_for_a_verb_refuses_what_the_verb_refuses(desk: Desk) -> None:
+    desk.pending("mail", 4)
+
+    with pytest.raises(InvalidOption):
+        desk.admin.counts(where("mail"), verb="retry")
+    with pytest.raises(WrongState):
+        desk.admin.counts(where("pending:mail"), verb="retry")

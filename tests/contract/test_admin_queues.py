@@ -226,3 +226,10 @@ def test_looking_writes_nothing_and_never_lists_keys(desk: Desk) -> None:
     run = {name.partition("_")[2] for name in desk.client.info("commandstats")}
     assert run & {"keys", "scan", "sscan", "hscan", "zscan"} == set()
     assert desk.everything() == before
+
+
+def test_the_server_says_what_it_is(desk: Desk) -> None:
+    info = desk.admin.server_info()
+
+    assert info["redis_version"] == desk.client.info("server")["redis_version"]
+    assert info["maxmemory_policy"] == "noeviction"
