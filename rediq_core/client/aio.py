@@ -121,6 +121,7 @@ class Client:
             RedisUnavailable: No answer within the deadline. If `ambiguous`, enqueue the same Task
                 again: its id makes that safe.
         """
+        plan.check_supported(task)
         encoded = encode_task(task)
         lane = self._lanes.get(task.queue)
         if lane is None:
@@ -191,6 +192,7 @@ class Client:
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
         for i, task in enumerate(listed):
             try:
+                plan.check_supported(task)
                 by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
             except RediqError as error:
                 results[i] = error

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 from rediq_core.errors import (
     EnqueueManyFailed,
+    InvalidOption,
     InvalidPayload,
     RediqError,
     ResultTimeout,
@@ -42,6 +43,21 @@ def batches(encoded: Sequence[EncodedTask]) -> Iterator[Sequence[EncodedTask]]:
         size += len(task.tail)
     if start < len(encoded):
         yield encoded[start:]
+
+
+def check_supported(task: Task[R]) -> None:
+    """Refuse what the engine of this version does not act on, instead of ignoring it.
+
+    Raises:
+        InvalidOption: The task depends on others, is collected in a group, or is a schedule.
+    """
+    for option in ("depends_on", "group", "cron"):
+        if getattr(task, option):
+            raise InvalidOption(
+                f"{option} of {task.type} was refused.",
+                cause="This version of Rediq does not act on it yet.",
+                next_step=f"Leave {option} out.",
+            )
 
 
 def likely_queues(task_id: str, queues: Iterable[str]) -> list[str]:

@@ -85,6 +85,7 @@ class SyncClient:
 
     def enqueue(self, task: Task[R]) -> str:
         """Put one task into its queue: one round trip. Returns and raises as `Client.enqueue`."""
+        plan.check_supported(task)
         reply = self._send(task.queue, [encode_task(task)])
         (outcome,) = enqueueing.outcomes([task], reply)
         if isinstance(outcome, RediqError):
@@ -110,6 +111,7 @@ class SyncClient:
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
         for i, task in enumerate(listed):
             try:
+                plan.check_supported(task)
                 by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
             except RediqError as error:
                 results[i] = error

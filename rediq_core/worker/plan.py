@@ -92,6 +92,12 @@ def plan_worker(
     for name in names:
         queue = settings.queues.get(name, QueueSettings())
         own = [HandlerModule(spec, f"[queues.{name}] handlers{where}") for spec in queue.handlers]
+        if queue.middleware or settings.worker.middleware:
+            raise ConfigError(
+                f"middleware of queue {name} is named in the configuration.",
+                cause="This version of Rediq takes middleware from code only.",
+                next_step="Add it there: mux.use(middleware, queue=…)",
+            )
         if not own and not shared:
             raise ConfigError(
                 f"queue {name} has no handlers.",

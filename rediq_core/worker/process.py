@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rediq_core.client import Client, SyncClient
 from rediq_core.clock import SYSTEM_CLOCK, Clock
-from rediq_core.errors import RediqError
+from rediq_core.errors import ConfigError, RediqError
 from rediq_core.handlers.context import Context, Dependency, SyncContext, share_run
 from rediq_core.handlers.loading import import_root, load_mux
 from rediq_core.handlers.mux import Mux
@@ -156,6 +156,12 @@ def load_handlers(plan: WorkerPlan) -> tuple[dict[str, dict[str, Registration]],
                 mux = muxes[module.spec] = load_mux(module.spec, module.origin, looked_in=folder)
                 mux.validate()
             for registration in mux.registrations:
+                if registration.mode == "process":
+                    raise ConfigError(
+                        f"handler {registration.where} has mode process.",
+                        cause="This version of Rediq runs async and thread handlers only.",
+                        next_step='Use mode="thread", or leave mode out.',
+                    )
                 registry.setdefault(registration.type, registration)
         registries[queue] = registry
     return registries, list({id(mux): mux for mux in muxes.values()}.values())
