@@ -64,10 +64,10 @@ def load_mux(spec: str, origin: str = "", *, looked_in: str = "", run_from: str 
         return _only_mux(module, spec, origin)
     mux = getattr(module, attribute, None)
     if not isinstance(mux, Mux):
-        found = "There is no such name" if mux is None else f"It is a {type(mux).__name__}"
+        found = "There is no such name" if mux is None else f"It is of type {type(mux).__name__}"
         raise ConfigError(
             f'"{spec}" is not a Mux{_given(origin)}.',
-            cause=f"{found}; {_muxes_in(module)}.",
+            cause=f"{found}; it holds {_muxes_in(module)}.",
         )
     return mux
 
@@ -126,7 +126,7 @@ def _only_mux(module: ModuleType, spec: str, origin: str) -> Mux:
         return next(iter(muxes.values()))
     raise ConfigError(
         f'"{spec}" holds {"no Mux" if not muxes else "more than one Mux"}{_given(origin)}.',
-        cause=f"{_muxes_in(module)}.".capitalize(),
+        cause=f"It holds {_muxes_in(module)}.",
         next_step=f'Name one: "{spec}:{next(iter(muxes))}"'
         if muxes
         else "Add one: mux = Mux(), with the module's handlers under @mux.handler(…).",
@@ -139,4 +139,4 @@ def _named_muxes(module: ModuleType) -> dict[str, Mux]:
 
 def _muxes_in(module: ModuleType) -> str:
     names = ", ".join(_named_muxes(module))
-    return f"its muxes are {names}" if names else "it has no Mux"
+    return names or "no Mux"

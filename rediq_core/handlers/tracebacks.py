@@ -12,7 +12,7 @@ import linecache
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 
 # Most bytes of an error's text and of its traceback that are kept.
 MAX_MESSAGE_BYTES = 2 * 1024
@@ -24,6 +24,9 @@ _MAX_EXCEPTIONS = 8
 _HEAD_FRAMES, _TAIL_FRAMES = 10, 30
 _SOURCE_LENGTH = 200
 _ELLIPSIS = "…"
+
+# Frames with the line each was at.
+Stack = list[tuple[FrameType, int]]
 
 _REDIQ = str(Path(__file__).parents[1]) + "/"
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib") + "/"
@@ -68,7 +71,8 @@ def blamed_place(error: BaseException) -> str:
 
     Installed packages and the standard library are blamed only if the stack has nothing else.
     """
-    frames = [frame.f_code for frame, _ in _frames(error.__traceback__)]
+    stack = _stack(error)
+    frames = [frame.f_code for frame, _ in _outside(stack) or stack]
     if not frames:
         return ""
     own = [code for code in frames if not _is_library(code.co_filename)]
@@ -84,10 +88,13 @@ def _is_library(filename: str) -> bool:
 
 def _lines(error: BaseException) -> Iterator[str]:
     chain = _chain(error)
+    # Only a failure of Rediq itself has no frame outside, and then ours are all there is to say.
+    has_outside = any(_outside(_stack(exception)) for exception, _ in chain)
     for link, (exception, how) in enumerate(chain):
         if link:
             yield f"\n{how}\n"
-        yield from _lines_of_one(exception)
+        stack = _stack(exception)
+        yield from _lines_of_one(exception, _outside(stack) if has_outside else stack)
     if isinstance(error, BaseExceptionGroup):
         yield from _lines_of_group(error)
 
@@ -116,11 +123,10 @@ def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
 def _lines_of_group(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
     for number, member in enumerate(group.exceptions[:_MAX_EXCEPTIONS], 1):
         yield f"\nMember {number} of {len(group.exceptions)}:\n"
-        yield from _lines_of_one(member)
+        yield from _lines_of_one(member, _outside(_stack(member)))
 
 
-def _lines_of_one(error: BaseException) -> Iterator[str]:
-    frames = list(_frames(error.__traceback__))
+def _lines_of_one(error: BaseException, frames: Stack) -> Iterator[str]:
     if frames:
         yield "Traceback (most recent call last):"
     left_out = len(frames) - _HEAD_FRAMES - _TAIL_FRAMES
@@ -144,14 +150,19 @@ def _class_name(error: BaseException) -> str:
     )
 
 
-def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    """Yield the frames outside Rediq, outermost first; all of them if there is no other."""
-    frames = []
+def _stack(error: BaseException) -> Stack:
+    """Return the frames an exception came through, outermost first."""
+    stack = []
+    traceback = error.__traceback__
     while traceback is not None:
-        frames.append((traceback.tb_frame, traceback.tb_lineno))
+        stack.append((traceback.tb_frame, traceback.tb_lineno))
         traceback = traceback.tb_next
-    outside = [pair for pair in frames if not pair[0].f_code.co_filename.startswith(_REDIQ)]
-    yield from outside or frames
+    return stack
+
+
+def _outside(stack: Stack) -> Stack:
+    """Return the frames that are not Rediq's."""
+    return [pair for pair in stack if not pair[0].f_code.co_filename.startswith(_REDIQ)]
 
 
 def _frame_text(frame_and_line: tuple[FrameType, int]) -> str:

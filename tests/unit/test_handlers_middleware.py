@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable
 
@@ -288,11 +289,11 @@ async def test_logging_writes_one_line_at_the_start_and_one_at_the_end(
     mux = with_handler(outcome)
     mux.use(LoggingMiddleware())
 
-    with caplog.at_level(logging.DEBUG, logger="rediq.run"):
-        try:  # noqa: SIM105  # the point is what is raised
-            await run(mux, Task("a", id="x"))
-        except (ValueError, Snooze):
-            pass
+    with (
+        caplog.at_level(logging.DEBUG, logger="rediq.run"),
+        contextlib.suppress(ValueError, Snooze),
+    ):
+        await run(mux, Task("a", id="x"))
 
     assert [(record.levelno, record.message) for record in caplog.records] == [
         (logging.DEBUG, "a x started (queue default, attempt 2)"),

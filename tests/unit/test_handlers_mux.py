@@ -202,7 +202,8 @@ def test_a_type_has_one_handler() -> None:
 
 
 def test_options_belong_into_the_contract() -> None:
-    async def charge(ctx: Context, payload: Payment) -> Receipt: ...
+    async def charge(ctx: Context, payload: Payment) -> Receipt:
+        return Receipt(number=payload.order_id)
 
     with pytest.raises(InvalidOption, match="options queue stand beside the contract"):
         Mux().handler(PAYMENT, queue="other")(charge)  # type: ignore[call-overload]  # the mistake is the test
@@ -295,7 +296,7 @@ async def test_an_unopened_mux_says_so() -> None:
     async def handler(ctx: Context, payload: int) -> None: ...
 
     with pytest.raises(ConfigError, match="before its mux was opened"):
-        handler.registration.call(context(Task("a", 1)))
+        await handler.registration.call(context(Task("a", 1)))
     with pytest.raises(ConfigError, match="a payload of 1 bytes before its mux was opened"):
         handler.registration.load(b"1")
 

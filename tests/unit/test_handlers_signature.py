@@ -29,16 +29,23 @@ class Pool:
     pass
 
 
-async def full(ctx: Context, payload: Order, db: Pool) -> int: ...
+async def full(ctx: Context, payload: Order, db: Pool) -> int:
+    return 0
+
+
 async def bare(ctx: Context) -> None: ...
 async def unannotated(ctx, payload): ...  # type: ignore[no-untyped-def]  # read at run time
-def plain(ctx: SyncContext, payload: list[int]) -> str: ...
+def plain(ctx: SyncContext, payload: list[int]) -> str:
+    return ""
+
+
 async def with_default(
     ctx: Context, payload: Order, tries: int = 3, *, loud: bool = False
 ) -> None: ...
 async def optional_payload(ctx: Context, payload: Order | None = None) -> None: ...
 async def late_context(ctx: context.Context, payload: Order) -> None: ...
-async def late_payload(ctx: Context, payload: Fraction) -> Fraction: ...
+async def late_payload(ctx: Context, payload: Fraction) -> Fraction:
+    return payload
 
 
 @pytest.mark.parametrize(
