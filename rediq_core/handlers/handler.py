@@ -65,9 +65,11 @@ class Handler(Generic[A, C, P, R]):
     def __repr__(self) -> str:
         return f"<Handler {self.type.name} {self.registration.where}>"
 
+    # Not `Handler[A, C, object, R]`: with the class's own ParamSpec there, mypy 2.4 takes this
+    # overload for every payload type.
     @overload
     def task(
-        self: Handler[A, C, object, R], payload: object = None, **options: Unpack[TaskOptions]
+        self: Handler[..., Any, object, R], payload: object = None, **options: Unpack[TaskOptions]
     ) -> Task[R]: ...
 
     @overload

@@ -1,0 +1,1 @@
+"""What mypy must accept and must refuse; checked by `test_typing`."""
