@@ -25,6 +25,7 @@ from rediq_core.connection.courier import Courier
 from rediq_core.connection.raw import Arg, RawCall, Reply
 from rediq_core.connection.request import Request, pack, pack_eval, pack_evalsha, request_of
 from rediq_core.connection.topology import Topology
+from rediq_core.connection.translate import closed_error
 from rediq_core.connection.waiter import Waiter
 from rediq_core.errors import ConfigError, RediqError
 
@@ -211,4 +212,4 @@ class AsyncLink:
                 )
             self._loop = loop
         if self._is_closed:
-            raise ConfigError("this client has been closed.", next_step="Make a new one.")
+            raise closed_error()

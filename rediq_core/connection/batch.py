@@ -38,18 +38,15 @@ class Batch:
         detour: What their failures have taught.
     """
 
-    def __init__(self, requests: Sequence[Request]) -> None:
+    def __init__(self, requests: Sequence[Request], directory: Directory) -> None:
         self.todo = list(range(len(requests)))
         self.asking: dict[int, Address] = {}
-        self.detour = Detour()
+        self.detour = Detour(directory.generation)
+        self._directory = directory
         self._outcome: dict[int, Reply | RediqError] = {}
 
     def take(
-        self,
-        replies: Mapping[int, Reply | TryFailed],
-        attempts: Attempts,
-        directory: Directory,
-        topology: Topology,
+        self, replies: Mapping[int, Reply | TryFailed], attempts: Attempts, topology: Topology
     ) -> None:
         """Sort the replies of one round.
 
@@ -65,7 +62,7 @@ class Batch:
                 self._outcome[index] = attempts.final(reply.error)
             else:
                 failures[index] = reply
-                self.detour.note(reply.error, directory, topology)
+                self.detour.note(reply.error, self._directory, topology)
                 if self.detour.ask_at is not None:
                     self.asking[index] = self.detour.ask_at
         self.detour.ask_at = None

@@ -10,7 +10,7 @@ import random
 import threading
 from collections.abc import Sequence
 
-from redis.exceptions import ClusterDownError, NoScriptError, RedisError
+from redis.exceptions import ClusterDownError, NoScriptError, RedisError, ResponseError
 
 from rediq_core.clock import Clock
 from rediq_core.connection.batch import Batch, Place
@@ -21,6 +21,7 @@ from rediq_core.connection.request import ASKING, Request, pack, pack_eval
 from rediq_core.connection.retry import Attempts, TryFailed, persist_blocking
 from rediq_core.connection.router import Detour, directory_for
 from rediq_core.connection.topology import Address, Topology
+from rediq_core.connection.translate import closed_error
 from rediq_core.errors import RediqError
 
 DIAL_ERRORS = (RedisError, RediqError, OSError)
@@ -74,7 +75,7 @@ class BlockingCourier:
         Raises:
             RediqError: The failure is final or the deadline has passed.
         """
-        detour = Detour()
+        detour = Detour(self.directory.generation)
         first = failed
 
         def once() -> Reply:
@@ -97,7 +98,7 @@ class BlockingCourier:
         self, requests: Sequence[Request], attempts: Attempts
     ) -> list[Reply | RediqError]:
         """Repeat requests, one pipeline a node, until each is answered or ended by an error."""
-        batch = Batch(requests)
+        batch = Batch(requests, self.directory)
 
         def once() -> None:
             groups: dict[Place, list[int]] = {}
@@ -112,7 +113,7 @@ class BlockingCourier:
                 attempts,
             )
             replies = dict(zip(order, answers, strict=True))
-            batch.take(replies, attempts, self.directory, self.topology)
+            batch.take(replies, attempts, self.topology)
 
         try:
             persist_blocking(attempts, once)
@@ -124,7 +125,7 @@ class BlockingCourier:
         self, packed: bytes, deadline_s: float | None
     ) -> dict[str, Reply | RediqError]:
         """Repeat one command at every master, one after another."""
-        detour = Detour()
+        detour = Detour(self.directory.generation)
         persist_blocking(self.attempts(deadline_s), lambda: self.locate(None, detour))
         found: dict[str, Reply | RediqError] = {}
         for address in self.directory.masters():
@@ -147,7 +148,7 @@ class BlockingCourier:
         clock = self._clock
         deadline = clock.monotonic() + timeout_s
         attempts = self.attempts(timeout_s + self.topology.connect_timeout_s)
-        detour = Detour()
+        detour = Detour(self.directory.generation)
 
         def once() -> bytes | None:
             if self.is_closed:
@@ -175,6 +176,8 @@ class BlockingCourier:
         Raises:
             TryFailed: Nobody could say.
         """
+        if self.is_closed:
+            raise TryFailed(closed_error(), was_sent=False)
         if detour.ask_at is not None:
             return detour.ask_at
         try:
@@ -198,7 +201,10 @@ class BlockingCourier:
         return address
 
     def close(self) -> None:
-        """Close every connection; threads that sleep in `pop` wake and get None."""
+        """Close every connection.
+
+        Threads that sleep in `pop` get None; calls that are still being repeated end with E014.
+        """
         self.is_closed = True
         with self._lock:
             nodes, bedrooms = list(self._nodes.values()), list(self._bedrooms.values())
@@ -262,7 +268,7 @@ class BlockingCourier:
 
     def _taken(self, lines: Lines, attempts: Attempts) -> Line:
         try:
-            return lines.take(attempts.allowed_s(self.topology.connect_timeout_s))
+            return lines.take(max(attempts.allowed_s(self.topology.connect_timeout_s), _SHORTEST_S))
         except DIAL_ERRORS as error:
             raise TryFailed(error, was_sent=False) from error
 
@@ -274,8 +280,8 @@ class BlockingCourier:
                 lines = among.setdefault(
                     address,
                     Lines(
-                        lambda: blocking_connection(
-                            topology, address, reply_timeout_s=topology.reply_timeout_s
+                        lambda timeout_s: blocking_connection(
+                            topology, address, connect_timeout_s=timeout_s
                         ),
                         size,
                     ),
@@ -294,7 +300,9 @@ class BlockingCourier:
         topology, directory = self.topology.for_survey(), self.directory
         failure: Exception = OSError("nobody to ask")
         for address in directory.whom_to_ask():
-            line = blocking_connection(topology, address, reply_timeout_s=topology.reply_timeout_s)
+            line = blocking_connection(
+                topology, address, connect_timeout_s=topology.connect_timeout_s
+            )
             try:
                 line.connect()
                 reply = ask(line, pack(*directory.question))
@@ -304,7 +312,12 @@ class BlockingCourier:
                 line.disconnect()
             if isinstance(reply, Exception):
                 failure = reply
-            elif directory.learn(reply, address):
+                continue
+            try:
+                directory.learn(reply, address)
+            except ResponseError as error:
+                failure = error
+            else:
                 return
         raise failure
 

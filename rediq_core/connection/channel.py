@@ -49,7 +49,7 @@ class AsyncChannel:
         self._on_close = on_close
         self._wire: Wire | None = None
         self._under_way: tuple[RawCall, asyncio.Future[Reply]] | None = None
-        self._detour = Detour()
+        self._detour = Detour(courier.directory.generation)
 
     @property
     def is_open(self) -> bool:

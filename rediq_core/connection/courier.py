@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Iterable, Sequence
 
-from redis.exceptions import ClusterDownError, NoScriptError, RedisError
+from redis.exceptions import ClusterDownError, NoScriptError, RedisError, ResponseError
 
 from rediq_core.clock import Clock
 from rediq_core.connection.batch import Batch, Place
@@ -20,6 +20,7 @@ from rediq_core.connection.request import ASKING, Request, pack, pack_eval
 from rediq_core.connection.retry import CALL_POLICY, Attempts, RetryPolicy, TryFailed, persist
 from rediq_core.connection.router import Detour, directory_for
 from rediq_core.connection.topology import Address, Topology
+from rediq_core.connection.translate import closed_error
 from rediq_core.connection.wire import Wire, dial
 from rediq_core.connection.wires import Wires
 from rediq_core.errors import RediqError
@@ -43,6 +44,7 @@ class Courier:
         self._rng = rng
         self._nodes: dict[Address, Wires] = {}
         self._survey: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     def attempts(self, deadline_s: float | None, *, policy: RetryPolicy = CALL_POLICY) -> Attempts:
         """Begin counting the tries of one call."""
@@ -69,7 +71,7 @@ class Courier:
         Raises:
             RediqError: The failure is final or the deadline has passed.
         """
-        detour = Detour()
+        detour = Detour(self.directory.generation)
         first = failed
 
         async def once() -> Reply:
@@ -92,7 +94,7 @@ class Courier:
         self, requests: Sequence[Request], attempts: Attempts
     ) -> list[Reply | RediqError]:
         """Repeat requests, one pipeline a node, until each is answered or ended by an error."""
-        batch = Batch(requests)
+        batch = Batch(requests, self.directory)
 
         async def once() -> None:
             groups: dict[Place, list[int]] = {}
@@ -108,7 +110,7 @@ class Courier:
             replies = dict[int, Reply | TryFailed]()
             for indices, answers in zip(groups.values(), await _all(tries), strict=True):
                 replies.update(zip(indices, answers, strict=True))
-            batch.take(replies, attempts, self.directory, self.topology)
+            batch.take(replies, attempts, self.topology)
 
         try:
             await persist(attempts, once)
@@ -121,7 +123,7 @@ class Courier:
     ) -> dict[str, Reply | RediqError]:
         """Repeat one command at every master until each has answered or failed for good."""
         attempts = self.attempts(deadline_s)
-        detour = Detour()
+        detour = Detour(self.directory.generation)
         await persist(attempts, lambda: self.locate(None, detour, attempts))
         masters = list(self.directory.masters())
 
@@ -149,6 +151,8 @@ class Courier:
         Raises:
             TryFailed: Nobody could say.
         """
+        if self._is_closed:
+            raise TryFailed(closed_error(), was_sent=False)
         if detour.ask_at is not None:
             return detour.ask_at
         try:
@@ -184,7 +188,8 @@ class Courier:
             raise TryFailed(error, was_sent=False) from error
 
     async def aclose(self) -> None:
-        """Close every shared connection."""
+        """Close every shared connection; calls that are still being repeated end with E014."""
+        self._is_closed = True
         survey, self._survey = self._survey, None
         if survey is not None:
             survey.cancel()
@@ -265,7 +270,12 @@ class Courier:
                 await wire.wait_closed()
             if isinstance(reply, Exception):
                 failure = reply
-            elif directory.learn(reply, address):
+                continue
+            try:
+                directory.learn(reply, address)
+            except ResponseError as error:
+                failure = error
+            else:
                 return
         raise failure
 

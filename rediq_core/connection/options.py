@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from rediq_core.connection.lines import Line
 from rediq_core.connection.topology import Address, TlsOptions, Topology
+from rediq_core.errors import ConfigError
 
 # Find a dead peer on an idle connection within 45 s: probe after 30 s, each 5 s, three times.
 _KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -32,34 +33,45 @@ def keepalive_options() -> dict[int, int]:
 def ssl_context(tls: TlsOptions) -> ssl.SSLContext:
     """Return a client context that checks certificate and host name, TLS 1.2 or newer.
 
+    Made for each connection, because certificate files are renewed while a process runs.
+
     Raises:
-        OSError: A certificate file is missing or unreadable.
-        ssl.SSLError: A certificate file is not what it should be.
+        ConfigError: A certificate file is missing or not what it should be.
     """
-    context = ssl.create_default_context(cafile=tls.ca or None)
+    try:
+        context = ssl.create_default_context(cafile=tls.ca or None)
+        if tls.cert:
+            context.load_cert_chain(tls.cert, tls.key or None)
+    except OSError as error:  # ssl.SSLError is one
+        is_system = not isinstance(error, ssl.SSLError)
+        reason = error.strerror if is_system else "it holds no certificate or no key"
+        raise ConfigError(
+            f"a file of [redis.tls] cannot be used ({reason}).", next_step="Check ca, cert and key."
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if tls.cert:
-        context.load_cert_chain(tls.cert, tls.key or None)
     if tls.is_insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def blocking_connection(topology: Topology, address: Address, *, reply_timeout_s: float) -> Line:
+def blocking_connection(topology: Topology, address: Address, *, connect_timeout_s: float) -> Line:
     """Return a redis-py connection that is not open yet.
 
     Args:
-        topology: For login, database, TLS and the connect timeout.
+        topology: For login, database, TLS and the reply timeout.
         address: The server, TCP or Unix.
-        reply_timeout_s: Seconds for one reply.
+        connect_timeout_s: Seconds for the connect.
+
+    Raises:
+        ConfigError: A certificate file cannot be used.
     """
     options: dict[str, Any] = {
         "db": topology.db,
         "username": topology.credentials.username or None,
         "password": topology.credentials.password or None,
-        "socket_timeout": reply_timeout_s,
-        "socket_connect_timeout": topology.connect_timeout_s,
+        "socket_timeout": topology.reply_timeout_s,
+        "socket_connect_timeout": connect_timeout_s,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "decode_responses": False,
@@ -80,6 +92,7 @@ def blocking_connection(topology: Topology, address: Address, *, reply_timeout_s
             "socket_keepalive_options": keepalive_options(),
         }
     if topology.tls is not None and not address.is_unix:
+        _ = ssl_context(topology.tls)  # a bad file must not look like a server that is away
         kind = SSLConnection
         options |= {
             "ssl_cert_reqs": "none" if topology.tls.is_insecure else "required",

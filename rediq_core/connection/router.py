@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol, assert_never
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from redis.exceptions import AskError, MovedError
+from redis.exceptions import AskError, MovedError, ResponseError
 
 from rediq_core.connection.raw import Reply
 from rediq_core.connection.topology import Address, Mode, Topology
@@ -25,6 +25,8 @@ from rediq_core.connection.translate import Fate, fate_of
 from rediq_core.errors import ConfigError
 
 _UNKNOWN_HOSTS = ("", "?")
+# Flags of a master that a Sentinel advises against.
+_SICK = frozenset({"s_down", "o_down", "disconnected"})
 
 
 class Directory(Protocol):
@@ -50,8 +52,12 @@ class Directory(Protocol):
         """Return the servers to put `question` to, in this order; empty if there is nothing."""
         ...
 
-    def learn(self, reply: Reply, asked: Address) -> bool:
-        """Take the reply of `asked`; return False if it does not help."""
+    def learn(self, reply: Reply, asked: Address) -> None:
+        """Take the reply of `asked`.
+
+        Raises:
+            ResponseError: It does not help; ask somebody else, or later.
+        """
         ...
 
     def moved(self, slot: int, target: Address) -> None:
@@ -93,9 +99,8 @@ class FixedDirectory:
         """Return nobody: nothing can change."""
         return ()
 
-    def learn(self, reply: Reply, asked: Address) -> bool:  # noqa: ARG002 - the Protocol's shape
+    def learn(self, reply: Reply, asked: Address) -> None:
         """Learn nothing: there is nobody to ask."""
-        return False
 
     def moved(self, slot: int, target: Address) -> None:  # noqa: ARG002 - the Protocol's shape
         """Refuse: only a Cluster redirects.
@@ -111,11 +116,16 @@ class FixedDirectory:
 
 
 class SentinelDirectory:
-    """Ask the Sentinels which server is the master, and again after each failure."""
+    """Ask the Sentinels which server is the master, and again after each failure.
+
+    SENTINEL MASTERS and not GET-MASTER-ADDR-BY-NAME: it says too whether the Sentinel has found
+    the master down. A stopped master still accepts connections, so without that each try before
+    the failover would cost a whole reply timeout.
+    """
 
     def __init__(self, topology: Topology) -> None:
         self.generation = 0
-        self.question: tuple[str, ...] = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", topology.service)
+        self.question: tuple[str, ...] = ("SENTINEL", "MASTERS")
         self._topology = topology
         self._sentinels = list(topology.nodes)
         self._master: Address | None = None
@@ -133,25 +143,30 @@ class SentinelDirectory:
         """Return the Sentinels, the one that answered last first."""
         return tuple(self._sentinels)
 
-    def learn(self, reply: Reply, asked: Address) -> bool:
-        """Take host and port of the master.
+    def learn(self, reply: Reply, asked: Address) -> None:
+        """Take host and port of the master, if the Sentinel finds it healthy.
 
         Raises:
+            ResponseError: It is down, or this Sentinel does not watch it.
             ConfigError: No Sentinel knows a master of this name.
         """
-        if not reply:
+        masters = [_fields(row) for row in reply]
+        ours = [row for row in masters if row.get("name") == self._topology.service]
+        if not ours:
             self._refusals.add(asked)
             if self._refusals.issuperset(self._sentinels):
                 raise ConfigError(
                     f"no Sentinel watches a master named {self._topology.service!r}.",
                     next_step="Compare the name in the URL with: redis-cli sentinel masters",
                 )
-            return False
+            raise _unhelpful("NOMASTER")
         self._refusals.clear()
-        self._master = self._topology.reach(Address(_text(reply[0]), int(reply[1])))
+        (master,) = ours
+        if not _SICK.isdisjoint(master.get("flags", "").split(",")):
+            raise _unhelpful("NOMASTER")
+        self._master = self._topology.reach(Address(master["ip"], int(master["port"])))
         self._sentinels = [asked, *(other for other in self._sentinels if other != asked)]
         self.generation += 1
-        return True
 
     def moved(self, slot: int, target: Address) -> None:  # noqa: ARG002 - the Protocol's shape
         """Refuse: a Sentinel's master does not redirect.
@@ -193,8 +208,12 @@ class ClusterDirectory:
         random.shuffle(nodes)
         return nodes
 
-    def learn(self, reply: Reply, asked: Address) -> bool:
-        """Take the rows of CLUSTER SLOTS: first, last, master, replicas."""
+    def learn(self, reply: Reply, asked: Address) -> None:
+        """Take the rows of CLUSTER SLOTS: first, last, master, replicas.
+
+        Raises:
+            ResponseError: No slot is served.
+        """
         slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         masters: dict[Address, None] = {}
         known: dict[Address, None] = {}
@@ -205,10 +224,9 @@ class ClusterDirectory:
             known.update((self._announced(replica, asked), None) for replica in replicas)
             slots[first : last + 1] = [owner] * (last + 1 - first)
         if not masters:
-            return False
+            raise _unhelpful("CLUSTERDOWN")
         self._slots, self._masters, self._known = slots, tuple(masters), tuple(known)
         self.generation += 1
-        return True
 
     def moved(self, slot: int, target: Address) -> None:
         """Patch one slot; a whole refresh would stall every caller during a reshard."""
@@ -236,10 +254,10 @@ class Detour:
 
     __slots__ = ("ask_at", "generation", "is_stale")
 
-    def __init__(self) -> None:
+    def __init__(self, generation: int) -> None:
         self.ask_at: Address | None = None
         self.is_stale = False
-        self.generation = 0
+        self.generation = generation
 
     def note(self, error: BaseException, directory: Directory, topology: Topology) -> None:
         """Take one failure: patch the directory, or have it refreshed.
@@ -260,6 +278,16 @@ class Detour:
 def slot_of(key: str) -> int:
     """Return the Cluster slot of a key, 0 to 16,383."""
     return key_slot(key.encode())
+
+
+def _fields(row: Reply) -> dict[str, str]:
+    """Return a flat list of names and values as a dictionary."""
+    texts = [_text(part) for part in row]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _unhelpful(code: str) -> ResponseError:
+    return ResponseError("", status_code=code)
 
 
 def _text(raw: bytes | None) -> str:

@@ -23,7 +23,8 @@ from rediq_core.connection.lines import Line, Lines, ask
 from rediq_core.connection.raw import Arg, RawCall, Reply
 from rediq_core.connection.request import Request, pack, pack_eval, pack_evalsha, request_of
 from rediq_core.connection.topology import Topology
-from rediq_core.errors import ConfigError, RediqError
+from rediq_core.connection.translate import closed_error
+from rediq_core.errors import RediqError
 
 # Seconds a call may take, all tries together.
 DEFAULT_DEADLINE_S = 5.0
@@ -187,7 +188,7 @@ class SyncLink:
             self._pid = os.getpid()
         courier = self._courier
         if courier.is_closed:
-            raise ConfigError("this client has been closed.", next_step="Make a new one.")
+            raise closed_error()
         return courier
 
 

@@ -71,6 +71,10 @@ PASSING = {
         "is busy running a script that cannot be stopped",
         "Wait for it; SHUTDOWN NOSAVE is the only other way out.",
     ),
+    "NOMASTER": (
+        "has no master that its Sentinels find healthy",
+        "They promote a replica within seconds if one is left; SENTINEL MASTERS shows more.",
+    ),
     "UNBLOCKED": ("has changed its role", "Try again; the new master is being looked up."),
 }
 _MAX_CLIENTS = "max number of clients reached"
@@ -145,6 +149,11 @@ def translated(error: BaseException, where: str, *, is_ambiguous: bool = False) 
             return _refused_by_server(error, where, is_ambiguous=is_ambiguous)
         case _:
             return _unreachable(error, where, is_ambiguous=is_ambiguous)
+
+
+def closed_error() -> ConfigError:
+    """Return the error for a call on a link that was closed."""
+    return ConfigError("this client has been closed.", next_step="Make a new one, or close later.")
 
 
 def _unauthenticated(error: BaseException, where: str) -> RedisUnavailable:
@@ -246,6 +255,9 @@ def _reason_in_script(text: str) -> str:
 
 def _unreachable(error: BaseException, where: str, *, is_ambiguous: bool) -> RedisUnavailable:
     reason, cause, next_step = _reason(error, where)
+    is_broken = reason in ("connection reset", "connection closed")
+    if is_broken and where.startswith("redis") and not where.startswith("rediss"):
+        next_step = "Look at the server's log. If it speaks TLS, write rediss:// in the URL."
     if reason == _TIMED_OUT and is_ambiguous:
         message = f"the Redis at {where} did not answer in time."
     elif is_ambiguous:
@@ -274,9 +286,16 @@ def _reason(error: BaseException, where: str) -> tuple[str, str, str]:
             "",
             "Name its authority in [redis.tls] ca, and use the host name it was issued for.",
         )
-    hint = _tls_hint(error, where)
+    if isinstance(error, InvalidResponse):
+        return "what answers there does not speak the Redis protocol", "", "Check the port."
     if _MAX_CLIENTS in str(error):
         return "it has as many clients as it allows", "", "Raise maxclients, or use fewer workers."
+    return _silence(error, where)
+
+
+def _silence(error: BaseException, where: str) -> tuple[str, str, str]:
+    """Say what the operating system saw when nobody answered."""
+    hint = _tls_hint(error, where)
     for link in _chain(error):
         for kind, reason, next_step in _OS_REASONS:
             if isinstance(link, kind):

@@ -10,7 +10,7 @@ not take markers from others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from rediq_core.connection.courier import Courier
 from rediq_core.connection.raw import Reply
@@ -20,6 +20,7 @@ from rediq_core.connection.router import Detour, slot_of
 from rediq_core.connection.topology import Mode
 from rediq_core.connection.translate import Fate, fate_of, translated
 from rediq_core.connection.wire import Wire
+from rediq_core.errors import RedisUnavailable
 
 # Seconds that a reply may come after the time the server was asked to wait.
 _GRACE_S = 2.0
@@ -57,27 +58,23 @@ class Waiter:
             a server changed its role: look at the queues.
 
         Raises:
-            RedisUnavailable: A server cannot be reached or does not answer.
+            RedisUnavailable: No server of these lists can be reached, or none answers.
             RediqError: As `AsyncLink.command`.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         try:
             while (left_s := deadline - loop.time()) > 0:
-                for lane in self._lanes:
-                    await lane.listen(left_s)
-                futures = [lane.reply for lane in self._lanes if lane.reply is not None]
+                futures = await self._listen(left_s)
                 # A server is late only after its own timeout and the grace.
                 done, _ = await asyncio.wait(
                     futures, timeout=left_s + _GRACE_S, return_when=asyncio.FIRST_COMPLETED
                 )
                 if not done:
                     raise _late(self._courier)
-                for lane in self._lanes:
-                    if lane.reply in done and (key := lane.take()) is not None:
-                        return key
-                if len(self._lanes) == 1:
-                    return None
+                key = self._first(done)
+                if key is not None or len(self._lanes) == 1:
+                    return key
         except BaseException:
             self._drop()
             raise
@@ -89,6 +86,34 @@ class Waiter:
         self._on_close(self)
         for lane in self._lanes:
             await lane.wait_closed()
+
+    async def _listen(self, timeout_s: float) -> list[asyncio.Future[Reply]]:
+        """Have every lane listen that can: one lost shard must not silence the others."""
+        failure: RedisUnavailable | None = None
+        for lane in self._lanes:
+            try:
+                await lane.listen(timeout_s)
+            except RedisUnavailable as error:
+                failure = error
+        futures = [lane.reply for lane in self._lanes if lane.reply is not None]
+        if failure is not None and (not futures or failure.is_authentication):
+            raise failure
+        return futures
+
+    def _first(self, done: Container[asyncio.Future[Reply]]) -> str | None:
+        """Return the first key that had an element."""
+        for lane in self._lanes:
+            if lane.reply is None or lane.reply not in done:
+                continue
+            try:
+                key = lane.take()
+            except RedisUnavailable:
+                if len(self._lanes) == 1:
+                    raise
+                continue
+            if key is not None:
+                return key
+        return None
 
     def _drop(self) -> None:
         for lane in self._lanes:
@@ -103,7 +128,7 @@ class _Lane:
         self._courier = courier
         self._keys = tuple(keys)
         self._wire: Wire | None = None
-        self._detour = Detour()
+        self._detour = Detour(courier.directory.generation)
 
     async def listen(self, timeout_s: float) -> None:
         """Have one BLPOP outstanding."""

@@ -2,8 +2,9 @@
 
 A protocol over hiredis instead of redis-py's StreamReader connection: sending and receiving come
 apart, any number of callers share one connection, a cancelled caller costs nothing, and no timer
-or task is made per call. Measured on loopback, one call at a time 1.5 times redis-py's asyncio
-client, 50 at a time 4 times. It knows neither retries nor routing, and belongs to one event loop.
+or task is made per call. Against redis-py 8.1's asyncio client on loopback, interleaved: 2.1 to
+2.7 times the calls one at a time, 5 times with 50 callers. It knows neither retries nor routing,
+and belongs to one event loop.
 
 Failures are values: each waiting caller gets an exception object as its reply.
 """
@@ -26,7 +27,6 @@ from rediq_core.connection.options import keepalive_options, ssl_context
 from rediq_core.connection.raw import Reply
 from rediq_core.connection.request import pack
 from rediq_core.connection.topology import Address, Topology
-from rediq_core.errors import ConfigError
 
 _NOTHING_YET = object()
 
@@ -225,15 +225,7 @@ async def _connect(wire: Wire, topology: Topology, address: Address) -> None:
     if address.is_unix:
         await loop.create_unix_connection(lambda: wire, address.host)
         return
-    context = None
-    if topology.tls is not None:
-        try:
-            context = ssl_context(topology.tls)
-        except OSError as error:
-            raise ConfigError(
-                f"a file of [redis.tls] cannot be used ({error.strerror or 'not a certificate'}).",
-                next_step="Check ca, cert and key.",
-            ) from error
+    context = None if topology.tls is None else ssl_context(topology.tls)
     failure: OSError | None = None
     for ip in _resolved(address):
         try:

@@ -326,6 +326,17 @@ def test_closing_wakes_who_sleeps(redis_url: str, redis_client: redis.Redis) -> 
         assert sleeper.result(5) is None
 
 
+def test_closing_ends_calls_that_are_being_repeated() -> None:
+    link = SyncLink(parse_url(f"redis://127.0.0.1:{free_port()}/0"))
+    with ThreadPoolExecutor(1) as threads:
+        stuck = threads.submit(link.evalsha, echo("x"), deadline_s=None)
+        wait_until(lambda: link._courier._nodes, "it has tried")
+        link.close()
+
+        with pytest.raises(ConfigError, match="has been closed"):
+            stuck.result(5)
+
+
 def test_a_closed_link_says_so_and_closes_twice(link: SyncLink) -> None:
     link.evalsha(echo("x"))
     link.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from redis.exceptions import AskError, MovedError
+from redis.exceptions import AskError, MovedError, ResponseError
 
 from rediq_core.connection.router import (
     ClusterDirectory,
@@ -22,6 +22,11 @@ A, B, C = Address("10.0.0.1", 7000), Address("10.0.0.2", 7000), Address("10.0.0.
 
 def row(address: Address) -> list[object]:
     return [address.host.encode(), address.port, b"id"]
+
+
+def master(name: str, address: Address, *, flags: str = "master") -> list[bytes]:
+    fields = ("name", name, "ip", address.host, "port", str(address.port), "flags", flags)
+    return [text.encode() for text in fields]
 
 
 SLOTS = [[0, 8191, row(A), row(C)], [8192, 16383, row(B)]]
@@ -55,7 +60,6 @@ def test_one_server_has_every_key_and_is_never_asked() -> None:
     assert directory.find(None) == A
     assert list(directory.masters()) == [A]
     assert list(directory.whom_to_ask()) == []
-    assert directory.learn(SLOTS, A) is False
 
 
 def test_a_redirect_from_a_single_server_names_the_right_url() -> None:
@@ -77,7 +81,7 @@ def test_a_cluster_knows_nothing_before_the_first_map() -> None:
 def test_a_cluster_map_gives_each_slot_its_master() -> None:
     directory = cluster()
 
-    assert directory.learn(SLOTS, A) is True
+    directory.learn(SLOTS, A)
 
     assert slot_of("foo") == 12182
     assert directory.find("foo") == B
@@ -91,7 +95,10 @@ def test_a_cluster_map_gives_each_slot_its_master() -> None:
 def test_an_empty_map_is_no_help() -> None:
     directory = cluster()
 
-    assert directory.learn([], A) is False
+    with pytest.raises(ResponseError) as caught:
+        directory.learn([], A)
+
+    assert caught.value.status_code == "CLUSTERDOWN"
     assert directory.generation == 0
 
 
@@ -125,8 +132,7 @@ def test_the_sentinel_that_answered_is_asked_first_next_time() -> None:
     directory = SentinelDirectory(parse_url("redis+sentinel://s1,s2,s3/m"))
     s1, s2, s3 = (Address(name, 26379) for name in ("s1", "s2", "s3"))
 
-    assert directory.question == ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "m")
-    assert directory.learn([b"10.0.0.1", b"7000"], s2) is True
+    directory.learn([master("other", B), master("m", A)], s2)
 
     assert list(directory.whom_to_ask()) == [s2, s1, s3]
     assert directory.find(KEY) == A
@@ -136,16 +142,29 @@ def test_the_sentinel_that_answered_is_asked_first_next_time() -> None:
 def test_a_name_that_no_sentinel_knows_is_a_mistake_in_the_url() -> None:
     directory = SentinelDirectory(parse_url("redis+sentinel://s1,s2/typo"))
 
-    assert directory.learn(None, Address("s1", 26379)) is False
+    with pytest.raises(ResponseError):
+        directory.learn([master("m", A)], Address("s1", 26379))
     with pytest.raises(ConfigError, match="'typo'"):
-        directory.learn(None, Address("s2", 26379))
+        directory.learn([], Address("s2", 26379))
+
+
+@pytest.mark.parametrize("flags", ["s_down,master", "master,o_down", "master,disconnected"])
+def test_a_master_that_a_sentinel_finds_down_is_not_taken(flags: str) -> None:
+    directory = SentinelDirectory(parse_url("redis+sentinel://s1/m"))
+    directory.learn([master("m", A)], Address("s1", 26379))
+
+    with pytest.raises(ResponseError) as caught:
+        directory.learn([master("m", B, flags=flags)], Address("s1", 26379))
+
+    assert caught.value.status_code == "NOMASTER"
+    assert directory.find(KEY) == A
 
 
 def test_a_moved_reply_patches_the_map_and_needs_no_refresh() -> None:
     topology = parse_url("redis+cluster://seed:7000")
     directory = ClusterDirectory(topology)
     directory.learn(SLOTS, A)
-    detour = Detour()
+    detour = Detour(directory.generation)
 
     detour.note(MovedError("12182 10.0.0.3:7000"), directory, topology)
 
@@ -157,7 +176,7 @@ def test_an_ask_reply_holds_for_one_try_only() -> None:
     topology = parse_url("redis+cluster://seed:7000")
     directory = ClusterDirectory(topology)
     directory.learn(SLOTS, A)
-    detour = Detour()
+    detour = Detour(directory.generation)
 
     detour.note(AskError("12182 10.0.0.3:7000"), directory, topology)
     assert (detour.ask_at, directory.find("foo")) == (C, B)
