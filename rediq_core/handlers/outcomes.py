@@ -71,6 +71,19 @@ class Outcome:
     failure: Failure
 
 
+class Judged(Exception):  # noqa: N818  # says how a run ended, as signals do
+    """A run failed in another process, where it was judged with its traceback at hand.
+
+    Attributes:
+        outcome: What it means, and the record of it.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        # Not by super(): a signal beside it in a subclass takes other arguments.
+        Exception.__init__(self, f"{outcome.failure.error_type}: {outcome.failure.message}")
+        self.outcome = outcome
+
+
 def judge(error: BaseException, task_type: str) -> Outcome:
     """Say what an exception means for its task.
 
@@ -80,8 +93,10 @@ def judge(error: BaseException, task_type: str) -> Outcome:
 
     Returns:
         SNOOZE for `Snooze`; DEAD for `Permanent`, and for a payload or result that breaks the
-        contract; RETRY for anything else.
+        contract; what `Judged` says; RETRY for anything else.
     """
+    if isinstance(error, Judged):
+        return error.outcome
     if isinstance(error, Snooze):
         return Outcome(Verdict.SNOOZE, error.delay_ms, describe(error, task_type))
     delay_ms = error.delay_ms if isinstance(error, Retry) else None

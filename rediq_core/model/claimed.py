@@ -26,16 +26,17 @@ class ClaimedTask:
         token: Fencing token of this claim.
         claimed_ms: Server time of the claim.
         ready_ms: Server time since which it could have run.
+        options_json: Rare options as stored, b"" for none.
     """
 
     __slots__ = (
         "_options",
-        "_options_json",
         "attempt",
         "claimed_ms",
         "group",
         "id",
         "losses",
+        "options_json",
         "payload_json",
         "priority",
         "queue",
@@ -58,7 +59,7 @@ class ClaimedTask:
             self.type,
             self.unique_key,
             self.group,
-            self._options_json,
+            self.options_json,
             self.payload_json,
         ) = parse_stored(stored)
         self.id = task_id
@@ -82,7 +83,7 @@ class ClaimedTask:
     def options(self) -> Options:
         """The rare options, parsed on first use."""
         if self._options is None:
-            self._options = parse_options(self._options_json)
+            self._options = parse_options(self.options_json)
         return self._options
 
     @property
