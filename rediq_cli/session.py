@@ -24,6 +24,7 @@ from rediq_core.errors import Refused
 
 if TYPE_CHECKING:
     from rediq_core.admin import Admin
+    from rediq_core.client import SyncClient
     from rediq_core.config.server import ServerChoice
 
 
@@ -92,6 +93,14 @@ class Session:
         from rediq_core.admin import connect  # noqa: PLC0415 - start-up
 
         return connect(self.server, is_read_only=self.options.is_read_only)
+
+    @cached_property
+    def client(self) -> SyncClient:
+        """Return a client over the same connections; closed with them."""
+        from rediq_core.client import SyncClient  # noqa: PLC0415 - start-up
+
+        access = self.admin.access
+        return SyncClient(namespace=access.namespace, executor=access.executor)
 
     def refuse_if_read_only(self) -> None:
         """Refuse to go on if --read-only or the environment forbids changes.

@@ -51,7 +51,7 @@ NOUNS: dict[str, Noun] = {
             "task",
             "find, add and repair tasks",
             "Operate",
-            ("list", "inspect", "enqueue", "retry", "cancel", "delete"),
+            ("list", "inspect", "enqueue", "retry", "run", "cancel", "delete", "restore"),
         ),
         Noun("worker", "run workers and see them", "Operate", ("start", "list")),
         Noun(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rediq_core.config.loader import LoadedSettings
     from rediq_core.config.show import Row
+    from rediq_core.errors import ConfigError
 
 GROUP = Group("config")
 
@@ -125,18 +126,67 @@ def set_value(
 )
 def check(session: Session) -> None:
     """Check every setting and import every handler, without connecting."""
-    from rediq_core.errors import ConfigError
+    import os
+    from pathlib import Path
 
+    from rediq_core.config.files import find_file
+    from rediq_core.config.loader import server_url
+    from rediq_core.errors import ConfigError
+    from rediq_core.worker import check_handlers, plan_worker
+
+    types: dict[str, list[str]] = {}
+    problems: list[ConfigError] = []
+    path: Path | None = None
     try:
+        path = find_file(session.config_path, os.environ, Path.cwd())
         loaded = _load(session)
+        if loaded.settings.queues or loaded.settings.worker.handlers:
+            server = server_url(loaded, None, session.options.profile or "")
+            plan = plan_worker(loaded, server, [], _root(loaded))
+            types, problems = check_handlers(plan)
     except ConfigError as error:
-        session.say.error(error)
-        raise typer.Exit(ExitCode.TIMED_OUT) from error
+        problems = [error]
+    _show_check(session, path, types, problems)
+    if problems:
+        raise typer.Exit(ExitCode.TIMED_OUT)
+
+
+def _show_check(
+    session: Session,
+    path: Path | None,
+    types: dict[str, list[str]],
+    problems: list[ConfigError],
+) -> None:
+    if session.out.is_for_people:
+        for error in problems:
+            session.say.error(error)
+    said = f"{len(problems)} problems found" if len(problems) > 1 else "1 problem found"
     session.out.one(
-        lines=lambda: [f"{safe(str(loaded.path or 'the defaults'))}: no problems found"],
-        record=lambda: {"path": str(loaded.path) if loaded.path else None, "problems": []},
-        ids=[],
+        lines=lambda: [
+            f"{safe(str(path or 'the defaults'))}: {said if problems else 'no problems found'}",
+            *(f"  {safe(queue)}: {safe(', '.join(names))}" for queue, names in types.items()),
+        ],
+        record=lambda: {
+            "path": str(path) if path else None,
+            "problems": [
+                {
+                    "code": error.code,
+                    "message": error.message,
+                    "cause": error.cause,
+                    "next_step": error.next_step,
+                }
+                for error in problems
+            ],
+            "types": types,
+        },
+        ids=[error.code for error in problems],
     )
+
+
+def _root(loaded: LoadedSettings) -> Path:
+    from pathlib import Path
+
+    return loaded.path.parent if loaded.path is not None else Path.cwd()
 
 
 def _load(session: Session) -> LoadedSettings:

@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rediq_cli.leaf import Group
-from rediq_cli.output.humanise import count
+from rediq_cli.output.humanise import ago
 from rediq_cli.output.neutralise import safe
 from rediq_cli.session import Session, actor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rediq_cli.output.json import Json
     from rediq_core.model.views import QueueView
 
 GROUP = Group("queue")
 
 # Tasks that `queue inspect STATE:QUEUE` lists unless --limit says otherwise: a screen or two.
 DEFAULT_LIMIT = 50
-# Tasks that go to trash without a question; they can be restored.
-UNCONFIRMED = 1_000
 
 Queues = Annotated[list[str], typer.Argument(metavar="QUEUE...", help="one or more queues")]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="why; kept in the audit and shown")
-]
 
 
 @GROUP.leaf(
@@ -64,25 +62,38 @@ def inspect_queues(
     ] = DEFAULT_LIMIT,
 ) -> None:
     """Show a queue's numbers, or its tasks in one state."""
-    from rediq_cli.commands.task import show_selection
+    from rediq_cli.listing import list_selection
+    from rediq_core.errors import InvalidOption
     from rediq_core.model.where import parse_where
 
-    for selector in selectors:
-        where = parse_where([selector])
+    wheres = [parse_where([selector]) for selector in selectors]
+    names = [where.queue or "" for where in wheres if where.is_bare_queue]
+    if len(names) == len(wheres):
+        _show_queues(session, [session.admin.queue(name) for name in names])
+        return
+    if names and not session.out.is_for_people:
+        raise InvalidOption("queues and tasks are different objects; ask for them apart.")
+    for where in wheres:
         if where.is_bare_queue:
-            _show_queue(session, session.admin.queue(where.queue or ""))
+            _show_queues(session, [session.admin.queue(where.queue or "")])
         else:
-            show_selection(session, where, limit)
+            list_selection(session, where, limit=limit, budget=limit)
 
 
-def _show_queue(session: Session, queue: QueueView) -> None:
+def _show_queues(session: Session, queues: list[QueueView]) -> None:
     from rediq_cli.output.queues import queue_page
     from rediq_cli.output.records import queue_record
 
+    def record() -> Json:
+        records = [queue_record(queue) for queue in queues]
+        return records[0] if len(records) == 1 else records
+
     session.out.one(
-        lines=lambda: queue_page(queue, session.out.terminal),
-        record=lambda: queue_record(queue),
-        ids=[queue.name],
+        lines=lambda: (
+            line for queue in queues for line in queue_page(queue, session.out.terminal)
+        ),
+        record=record,
+        ids=[queue.name for queue in queues],
     )
 
 
@@ -96,7 +107,9 @@ def _show_queue(session: Session, queue: QueueView) -> None:
 def pause(
     session: Session,
     queues: Queues,
-    reason: Reason = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="why; shown wherever the queue is")
+    ] = "",
     duration: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help="resume by itself after this")
     ] = None,
@@ -107,83 +120,73 @@ def pause(
 
     session.refuse_if_read_only_server()
     length_ms = 0 if duration is None else duration_ms(duration, "--for")
-    for name in queues:
-        queue = session.admin.queue(name)
+
+    def pause_one(queue: QueueView) -> str:
         until_ms = queue.at_ms + length_ms if length_ms else 0
-        session.admin.pause(name, actor(), reason, until_ms)
-        session.out.one(
-            lines=lambda queue=queue: [  # type: ignore[misc]  # bound now, not later
-                f"paused {safe(queue.name)} ({kept_text(queue)})"
-                f" - resume: rediq queue resume {safe(queue.name)}"
-            ],
-            record=lambda name=name: {"queue": name, "paused": True},  # type: ignore[misc]  # as above
-            ids=[name],
+        session.admin.pause(queue.name, actor(), reason, until_ms)
+        ends = f" until {ago(until_ms, queue.at_ms)}" if until_ms else ""
+        return (
+            f"paused {safe(queue.name)}{ends} ({kept_text(queue)})"
+            f"; resume: rediq queue resume {safe(queue.name)}"
         )
+
+    _change_queues(session, queues, pause_one, is_paused=True)
 
 
 @GROUP.leaf("resume", examples=[("queue resume payment", "hand out its tasks again")])
 def resume(session: Session, queues: Queues) -> None:
     """Hand out tasks of queues again."""
     session.refuse_if_read_only_server()
-    for name in queues:
-        was_paused = session.admin.resume(name, actor())
-        text = f"resumed {safe(name)}" if was_paused else f"{safe(name)} was not paused"
-        session.out.one(
-            lines=lambda text=text: [text],  # type: ignore[misc]  # bound now, not later
-            record=lambda name=name: {"queue": name, "paused": False},  # type: ignore[misc]  # as above
-            ids=[name],
-        )
+
+    def resume_one(queue: QueueView) -> str:
+        was_paused = session.admin.resume(queue.name, actor())
+        return f"resumed {safe(queue.name)}" if was_paused else f"{safe(queue.name)} was not paused"
+
+    _change_queues(session, queues, resume_one, is_paused=False)
+
+
+def _change_queues(
+    session: Session, names: list[str], change: Callable[[QueueView], str], *, is_paused: bool
+) -> None:
+    """Change each queue and say so; all must exist before any is changed."""
+    queues = [session.admin.queue(name) for name in dict.fromkeys(names)]
+    lines = [change(queue) for queue in queues]
+    session.out.one(
+        lines=lambda: lines,
+        record=lambda: [{"name": queue.name, "paused": is_paused} for queue in queues],
+        ids=[queue.name for queue in queues],
+    )
 
 
 @GROUP.leaf(
     "flush",
     examples=[
-        ("queue flush dead:payment", "exactly its dead tasks; they can be restored for a day"),
+        ("queue flush dead:payment", "exactly its dead tasks; for 24 h they can be restored"),
         ("queue flush payment", "its pending tasks"),
+        ("queue flush dead:payment --dry-run", "how many that would be"),
         ("queue flush dead:payment --hard --confirm payment", "for good"),
     ],
 )
 def flush(
     session: Session,
-    selector: Annotated[str, typer.Argument(metavar="SEL", help="STATE:QUEUE, or QUEUE")],
-    hard: Annotated[bool, typer.Option("--hard", help="for good, not to trash")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count")] = False,
+    selector: Annotated[
+        str, typer.Argument(metavar="SEL", help="STATE:QUEUE, or a queue for its pending tasks")
+    ],
+    is_hard: Annotated[bool, typer.Option("--hard", help="for good, not to trash")] = False,
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="only count, and show a few")
+    ] = False,
     confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="NAME", help="the queue's name")
+        str | None, typer.Option("--confirm", metavar="NAME", help="answer a typed question")
     ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="why; kept in the audit")
+    ] = "",
 ) -> None:
-    """Delete all tasks of a selection; a queue alone means its pending tasks."""
-    from rediq_cli.confirm import ask_name
+    """Delete all tasks of a queue in one state."""
+    from rediq_cli.actions import FLUSH
+    from rediq_cli.bulk import Choices, act
     from rediq_core.model.where import parse_where
 
-    session.refuse_if_read_only_server()
-    where = parse_where([selector]).for_flush()
-    counted = sum(session.admin.counts(where, verb="delete").values())
-    what = f"{count(counted, 'task')} of {safe(selector)}"
-    if dry_run:
-        session.out.one(
-            lines=lambda: [f"would delete {what}"],
-            record=lambda: {"selector": selector, "would_delete": counted},
-            ids=[str(counted)],
-        )
-        return
-    if hard or counted > UNCONFIRMED or session.server.is_protected:
-        ask_name(
-            f"Delete {what}{' for good' if hard else ''}?",
-            where.queue or "all",
-            given=confirm,
-            command=session.command,
-        )
-    report = session.admin.flush(where, by=actor(), hard=hard)
-    deleted = len(report.moved)
-    back = "" if hard or not deleted else f" - they lie in trash for 24 h: {report.operation}"
-    session.out.one(
-        lines=lambda: [f"deleted {count(deleted, 'task')} of {safe(selector)}{back}"],
-        record=lambda: {
-            "selector": selector,
-            "deleted": deleted,
-            "skipped": len(report.skipped),
-            "operation": report.operation,
-        },
-        ids=report.moved,
-    )
+    choices = Choices(confirmed=confirm, is_dry=is_dry, is_hard=is_hard, reason=reason)
+    act(session, FLUSH, parse_where([selector]).for_flush(), choices)

@@ -2,89 +2,83 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rediq_cli.leaf import Group
-from rediq_cli.output.humanise import count
 from rediq_cli.output.neutralise import safe
-from rediq_cli.session import Session, actor
-
-if TYPE_CHECKING:
-    from rediq_core.model.views import MoveReport
-    from rediq_core.model.where import Where
+from rediq_cli.session import Session
 
 GROUP = Group("task")
 
 # Tasks that a list shows unless --limit says otherwise: a screen or two.
 DEFAULT_LIMIT = 50
-# Tasks that go to trash without a question; they can be restored.
-UNCONFIRMED = 1_000
+# Tasks that a list with terms looks at unless --scan says otherwise: about a second.
+DEFAULT_SCAN = 10_000
+DEFAULT_PRIORITY = 50
 
 Words = Annotated[
-    list[str] | None, typer.Argument(metavar="[WHERE...]", help="ids, or a selector and terms")
+    list[str], typer.Argument(metavar="WHERE...", help="ids, or a selector and terms; - for stdin")
 ]
-Needed = Annotated[list[str], typer.Argument(metavar="WHERE...", help="ids, or a selector")]
-Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="only count")]
+Yes = Annotated[bool, typer.Option("--yes", help="answer a y/N question with yes")]
+Confirm = Annotated[
+    str | None, typer.Option("--confirm", metavar="NAME", help="answer a typed question")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="only count, and show a few")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="why; kept in the audit")]
 
 
 @GROUP.leaf(
     "list",
     examples=[
-        ("task list dead:payment", "dead tasks of a queue"),
+        ("task list", "the first tasks of every queue"),
+        ("task list dead:payment", "dead tasks of a queue, latest first"),
         ("task list retry error:Timeout* older:1h", "of all queues, with terms"),
+        ("task list payment payload.order_id:7", "the tasks of order 7"),
     ],
 )
 def list_tasks(
     session: Session,
-    where: Words = None,
+    where: Annotated[
+        list[str] | None, typer.Argument(metavar="WHERE...", help="ids, or a selector and terms")
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, help="tasks at most (50)")
     ] = DEFAULT_LIMIT,
+    scan: Annotated[
+        int, typer.Option("--scan", metavar="N", min=1, help="tasks looked at at most (10000)")
+    ] = DEFAULT_SCAN,
 ) -> None:
-    """List tasks, bounded; says how many were looked at."""
-    from rediq_core.model.where import parse_where
+    """List tasks, and say how many were looked at.
 
-    show_selection(session, parse_where(where or ["all"]), limit)
+    What can be picked is told by: rediq help where
+    """
+    from rediq_cli.bulk import read_where
+    from rediq_cli.listing import list_selection
 
-
-def show_selection(session: Session, where: Where, limit: int) -> None:
-    """Write the first tasks of a selection, and say what was left out."""
-    from rediq_cli.output.tasks import Scene, task_listing
-
-    found = session.admin.select(where, limit=limit)
-    scene = Scene(found.at_ms, session.out.terminal, session.server.redact)
-    session.out.items(found.tasks, task_listing(scene, where.state, where.queue))
-    if not found.tasks:
-        session.say.note(f"No task is {safe(str(where))}; looked at {found.scanned:,}.")
-    elif not found.is_complete:
-        session.say.note(
-            f"{len(found.tasks):,} shown, {found.scanned:,} of {found.total:,} looked at;"
-            " more: --limit N"
-        )
+    list_selection(session, read_where(where or ["all"]), limit=limit, budget=scan)
 
 
 @GROUP.leaf(
     "inspect",
-    examples=[("task inspect 01K8Z3M7Q2ABCD0123456789XY", ""), ("task inspect 6789XY", "its end")],
+    examples=[
+        ("task inspect 01KG7Q5ZC4M9X8W2T6R3PBVN1A", ""),
+        ("task inspect 3PBVN1A", "the end of an id is enough"),
+        ("task inspect 3PBVN1A --json", "for scripts"),
+    ],
 )
 def inspect_task(
     session: Session,
-    task_id: Annotated[str, typer.Argument(metavar="ID", help="an id or its end")],
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="an id, or its end")],
 ) -> None:
-    """Show one task with its timeline, errors and payload."""
+    """Show one task: where it stands, what happened to it, what it carries."""
     from rediq_cli.output.records import task_record
     from rediq_cli.output.task_page import task_page
     from rediq_cli.output.tasks import Scene
 
     task = session.admin.task(task_id)
-    now_ms = session.admin.queue(task.queue).at_ms
-    scene = Scene(now_ms, session.out.terminal, session.server.redact)
+    scene = Scene(session.admin.access.now_ms(), session.out.terminal, session.server.redact)
     session.out.one(
         lines=lambda: task_page(task, scene),
         record=lambda: task_record(task, session.server.redact),
@@ -97,26 +91,37 @@ def inspect_task(
     examples=[
         ("""task enqueue mail:send --payload '{"to": 7}' --queue mail""", ""),
         ("task enqueue report:daily --payload @report.json --delay 1h", ""),
+        ("task enqueue mail:send -o ids", "print the id alone"),
     ],
 )
 def enqueue(
     session: Session,
     task_type: Annotated[str, typer.Argument(metavar="TYPE", help="the task's type")],
-    queue: Annotated[str | None, typer.Option("--queue", metavar="QUEUE", help="its queue")] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option("--queue", metavar="QUEUE", help="else the one live workers take it from"),
+    ] = None,
     payload: Annotated[
-        str, typer.Option("--payload", metavar="JSON", help="JSON, @file, or - for stdin")
-    ] = "null",
+        str | None, typer.Option("--payload", metavar="JSON", help="JSON, @file, or - for stdin")
+    ] = None,
     delay: Annotated[
-        str | None, typer.Option("--delay", metavar="TIME", help="start after")
+        str | None, typer.Option("--delay", metavar="TIME", help="start this much later")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="WHEN", help="start then: 2026-02-07T10:00")
     ] = None,
     priority: Annotated[
-        int, typer.Option("--priority", metavar="N", help="0 first, 100 last (50)")
-    ] = 50,
+        int, typer.Option("--priority", metavar="N", help="0 most urgent, 100 least (50)")
+    ] = DEFAULT_PRIORITY,
     unique_key: Annotated[
-        str | None, typer.Option("--unique-key", metavar="KEY", help="one unfinished at a time")
+        str | None,
+        typer.Option("--unique-key", metavar="KEY", help="at most one unfinished task has it"),
     ] = None,
     on_duplicate: Annotated[
-        str, typer.Option("--on-duplicate", metavar="DO", help="raise, return or replace")
+        Literal["raise", "return", "replace"],
+        typer.Option(
+            "--on-duplicate", metavar="DO", help="if the key is taken: raise, return or replace"
+        ),
     ] = "raise",
     max_retry: Annotated[
         int | None, typer.Option("--max-retry", metavar="N", help="retries after the first run")
@@ -125,160 +130,152 @@ def enqueue(
         str | None, typer.Option("--timeout", metavar="TIME", help="longest run")
     ] = None,
 ) -> None:
-    """Put one task into a queue and print its id."""
-    from rediq_core import SyncClient, Task
+    """Add one task to a queue, and print its id."""
+    from rediq_cli.producing import announced_queue, read_instant, read_payload
+    from rediq_core.model.task import Task
 
     session.refuse_if_read_only_server()
-    place = queue or _announced_queue(session, task_type)
+    content = None if payload is None else read_payload(payload)
+    if queue is None:
+        queue, why = announced_queue(task_type, session.admin.workers())
+        session.say.note(f"Queue {queue}: {why}.")
     task: Task[object] = Task(
         task_type,
-        _payload(payload),
-        queue=place,
+        content,
+        queue=queue,
         priority=priority,
         delay=delay,
+        at=None if at is None else read_instant(at),
         unique_key=unique_key,
-        on_duplicate=on_duplicate,  # type: ignore[arg-type]  # Task checks the word
+        on_duplicate=on_duplicate,
         max_retry=max_retry,
         timeout=timeout,
     )
-    with SyncClient(session.server.url, namespace=session.server.namespace) as client:
-        task_id = client.enqueue(task)
+    task_id = session.client.enqueue(task)
+    what = "enqueued" if task_id == task.id else "already there:"
     session.out.one(
-        lines=lambda: [f"enqueued {safe(task_id)} in {safe(place)}"],
-        record=lambda: {"id": task_id, "queue": place, "type": task_type},
+        lines=lambda: [f"{what} {safe(task_id)} in {safe(task.queue)}"],
+        record=lambda: {
+            "id": task_id,
+            "queue": task.queue,
+            "type": task_type,
+            "is_new": task_id == task.id,
+        },
         ids=[task_id],
     )
 
 
-def _announced_queue(session: Session, task_type: str) -> str:
-    """Return the queue that live workers take a type from; `default` if none says so."""
-    for worker in session.admin.workers():
-        if worker.state == "running" and task_type in worker.types and len(worker.queues) == 1:
-            session.say.note(f"queue {worker.queues[0]}: live workers take {safe(task_type)} there")
-            return worker.queues[0]
-    session.say.note("queue default: no --queue was given, and no live worker names one")
-    return "default"
+@GROUP.leaf(
+    "retry",
+    examples=[
+        ("task retry 3PBVN1A", "one task, with fresh attempts"),
+        ("task retry dead:payment error:Timeout*", "of all dead ones, those that timed out"),
+        ("task retry dead:payment --yes", "in a script"),
+    ],
+)
+def retry(
+    session: Session,
+    where: Words,
+    is_yes: Yes = False,
+    confirm: Confirm = None,
+    is_dry: DryRun = False,
+    reason: Reason = "",
+) -> None:
+    """Run dead, retrying or cancelled tasks again, with fresh attempts."""
+    from rediq_cli.actions import ACTIONS
+    from rediq_cli.bulk import Choices, act, read_where
 
-
-def _payload(text: str) -> object:
-    from rediq_core.errors import InvalidOption
-
-    if text == "-":
-        text = sys.stdin.read()
-    elif text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except OSError as error:
-            raise InvalidOption(f"cannot read {text[1:]}.", cause=str(error.strerror)) from error
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InvalidOption(
-            "--payload is not JSON.",
-            cause=str(error),
-            next_step="""Quote it for the shell: --payload '{"to": 7}'""",
-        ) from error
+    choices = Choices(is_yes=is_yes, confirmed=confirm, is_dry=is_dry, reason=reason)
+    act(session, ACTIONS["retry"], read_where(where), choices)
 
 
 @GROUP.leaf(
-    "retry",
-    examples=[("task retry dead:payment", "all dead tasks of a queue, attempts fresh")],
+    "run",
+    examples=[("task run delayed:reports", "now, and not when they are due")],
 )
-def retry(session: Session, where: Needed, yes: Yes = False, dry_run: DryRun = False) -> None:
-    """Run dead, retrying or cancelled tasks again, with fresh attempts."""
-    _act(session, "retry", where, is_yes=yes, is_dry=dry_run)
+def run(
+    session: Session,
+    where: Words,
+    is_yes: Yes = False,
+    confirm: Confirm = None,
+    is_dry: DryRun = False,
+    reason: Reason = "",
+) -> None:
+    """Make delayed or retrying tasks due now, with the attempts they have left."""
+    from rediq_cli.actions import ACTIONS
+    from rediq_cli.bulk import Choices, act, read_where
+
+    choices = Choices(is_yes=is_yes, confirmed=confirm, is_dry=is_dry, reason=reason)
+    act(session, ACTIONS["run"], read_where(where), choices)
 
 
-@GROUP.leaf("cancel", examples=[("task cancel 6789XY", "at once, or by asking its worker")])
+@GROUP.leaf(
+    "cancel",
+    examples=[
+        ("task cancel 3PBVN1A", "at once, or by asking its worker to stop it"),
+        ("task cancel pending:mail type:mail:promo", ""),
+    ],
+)
 def cancel(
     session: Session,
-    where: Needed,
-    force: Annotated[bool, typer.Option("--force", help="kill process handlers")] = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
+    where: Words,
+    is_forced: Annotated[
+        bool, typer.Option("--force", help="kill what does not stop by itself")
+    ] = False,
+    is_yes: Yes = False,
+    confirm: Confirm = None,
+    is_dry: DryRun = False,
+    reason: Reason = "",
 ) -> None:
     """Cancel tasks; running ones are asked to stop."""
-    _act(session, "cancel", where, is_yes=yes, is_dry=dry_run, is_forced=force)
+    from rediq_cli.actions import ACTIONS
+    from rediq_cli.bulk import Choices, act, read_where
+
+    choices = Choices(
+        is_yes=is_yes, confirmed=confirm, is_dry=is_dry, is_forced=is_forced, reason=reason
+    )
+    act(session, ACTIONS["cancel"], read_where(where), choices)
 
 
-@GROUP.leaf("delete", examples=[("task delete dead:payment error:Timeout*", "to trash, for 24 h")])
+@GROUP.leaf(
+    "delete",
+    examples=[
+        ("task delete 3PBVN1A", "to trash, where it stays for 24 h"),
+        ("task delete dead:payment older:30d", ""),
+        ("task delete dead:payment --hard --confirm payment", "for good"),
+    ],
+)
 def delete(
     session: Session,
-    where: Needed,
-    hard: Annotated[bool, typer.Option("--hard", help="for good, not to trash")] = False,
-    yes: Yes = False,
-    confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="NAME", help="the queue's name")
-    ] = None,
-    dry_run: DryRun = False,
+    where: Words,
+    is_hard: Annotated[bool, typer.Option("--hard", help="for good, not to trash")] = False,
+    confirm: Confirm = None,
+    is_dry: DryRun = False,
+    reason: Reason = "",
 ) -> None:
-    """Delete tasks; they can be restored for a day unless --hard."""
-    _act(session, "delete", where, is_yes=yes, is_dry=dry_run, is_hard=hard, confirmed=confirm)
+    """Delete tasks; for 24 h they can be restored, unless --hard."""
+    from rediq_cli.actions import ACTIONS
+    from rediq_cli.bulk import Choices, act, read_where
+
+    choices = Choices(confirmed=confirm, is_dry=is_dry, is_hard=is_hard, reason=reason)
+    act(session, ACTIONS["delete"], read_where(where), choices)
 
 
-def _act(
+@GROUP.leaf(
+    "restore",
+    examples=[("task restore trash:payment", "all that was deleted from it in the last 24 h")],
+)
+def restore(
     session: Session,
-    verb: str,
-    words: list[str],
-    *,
-    is_yes: bool,
-    is_dry: bool,
-    is_forced: bool = False,
-    is_hard: bool = False,
-    confirmed: str | None = None,
+    where: Words,
+    is_yes: Yes = False,
+    confirm: Confirm = None,
+    is_dry: DryRun = False,
+    reason: Reason = "",
 ) -> None:
-    from rediq_cli.confirm import ask_name, ask_yes
-    from rediq_core.model.where import parse_where
+    """Take tasks out of the trash, to where they were."""
+    from rediq_cli.actions import ACTIONS
+    from rediq_cli.bulk import Choices, act, read_where
 
-    session.refuse_if_read_only_server()
-    if words == ["-"]:
-        words = sys.stdin.read().split()
-    where = parse_where(words)
-    counted = len(where.ids) or sum(session.admin.counts(where, verb=verb).values())
-    what = f"{verb} {count(counted, 'task')}"
-    if is_dry:
-        session.out.one(
-            lines=lambda: [f"would {what}"],
-            record=lambda: {"verb": verb, "tasks": counted},
-            ids=[str(counted)],
-        )
-        return
-    if is_hard or session.server.is_protected or (verb == "delete" and counted > UNCONFIRMED):
-        name = where.queue or "all"
-        ask_name(f"{what.capitalize()}?", name, given=confirmed, command=session.command)
-    elif not where.ids and verb != "delete":
-        ask_yes(f"{what.capitalize()}?", is_yes=is_yes, command=session.command)
-    report = session.admin.move(verb, where, by=actor(), hard=is_hard, force=is_forced)
-    _show_report(session, verb, report)
-
-
-def _show_report(session: Session, verb: str, report: MoveReport) -> None:
-    from rediq_core.errors import TaskNotFound, WrongState
-
-    intents = getattr(report, "intents", ())
-    session.out.one(
-        lines=lambda: [
-            f"{verb}: {count(len(report.moved), 'task')}"
-            + (f", {len(intents)} asked to stop" if intents else "")
-            + (f", {len(report.skipped)} left as they were" if report.skipped else "")
-        ],
-        record=lambda: {
-            "verb": verb,
-            "moved": list(report.moved),
-            "asked": list(intents),
-            "skipped": dict(report.skipped),
-            "operation": report.operation,
-        },
-        ids=report.moved,
-    )
-    if report.moved or intents or not report.skipped:
-        return
-    task_id, state = next(iter(report.skipped.items()))
-    if state == "unknown":
-        raise TaskNotFound(f"No task has the id {task_id}.", next_step="See: rediq task list all")
-    raise WrongState(
-        f"task {task_id} is {state}, so {verb} left it as it is.",
-        task_id=task_id,
-        state=state,
-        next_step=f"See it: rediq task inspect {task_id}",
-    )
+    choices = Choices(is_yes=is_yes, confirmed=confirm, is_dry=is_dry, reason=reason)
+    act(session, ACTIONS["restore"], read_where(where), choices)

@@ -111,7 +111,7 @@ def queue_page(queue: QueueView, terminal: Terminal) -> Iterator[str]:
     rows += [(name, value) for name, value in queue.limits.items()]
     yield from pairs(rows, terminal, indent="  ")
     if queue.lifetime:
-        parts = (f"{number:,} {safe(name)}" for name, number in queue.lifetime.items())
+        parts = (f"{number:,} {safe(name)}" for name, number in sorted(queue.lifetime.items()))
         yield f"  ever: {', '.join(parts)}"
 
 

@@ -85,11 +85,16 @@ class Output:
     def one(
         self, *, lines: Callable[[], Iterable[str]], record: Callable[[], Json], ids: Iterable[str]
     ) -> None:
-        """Write one result: its lines for people, else its record or its ids."""
+        """Write one result: its lines for people, else its record or its ids.
+
+        A record that is a list is one array in `json` and a line each in `jsonl`.
+        """
         if self.format == "json":
             self._write(document(record()))
         elif self.format == "jsonl":
-            self._write(line(record()))
+            value = record()
+            for each in value if isinstance(value, list) else [value]:
+                self._write(line(each))
         elif self.format == "ids":
             for id_ in ids:
                 self._write(safe(id_, limit=0))

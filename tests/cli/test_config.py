@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.cli import run
+from tests.support.cli import run, run_process
 
 CANARY = "c4nary-pw"
 
@@ -94,8 +94,45 @@ def test_check_finds_a_mistake_and_exits_6(tmp_path: Path) -> None:
 
     ended = run("config", "check", "-c", str(path))
 
-    assert (ended.code, ended.out) == (6, "")
+    assert (ended.code, ended.out) == (6, f"{path}: 1 problem found\n")
     assert "concurrencyy" in ended.err
+
+
+def test_check_imports_every_handler_and_names_each_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "shop_handlers.py").write_text(
+        "from rediq_core import Mux\nmux = Mux()\n\n"
+        "@mux.handler('order:payment')\nasync def pay(ctx, payload): ...\n"
+    )
+    path = config_file(
+        tmp_path,
+        '[queues.payment]\nhandlers = ["shop_handlers"]\n'
+        '[queues.mail]\nhandlers = ["no_such_module", "shop_handlers:nothing"]\n',
+    )
+
+    ended = run_process("config", "check", "-c", str(path), "--json")
+
+    assert ended.code == 6
+    report = ended.json
+    assert isinstance(report, dict)
+    assert report["types"] == {"mail": [], "payment": ["order:payment"]}
+    assert [problem["code"] for problem in report["problems"]] == ["E014", "E014"]
+    assert [problem["message"].split('"')[1] for problem in report["problems"]] == [
+        "no_such_module",
+        "shop_handlers:nothing",
+    ]
+
+
+def test_check_of_sound_handlers_lists_the_types_of_each_queue(tmp_path: Path) -> None:
+    (tmp_path / "more_handlers.py").write_text(
+        "from rediq_core import Mux\nmux = Mux()\n\n"
+        "@mux.handler('order:payment')\nasync def pay(ctx, payload): ...\n"
+    )
+    path = config_file(tmp_path, '[queues.payment]\nhandlers = ["more_handlers"]\n')
+
+    ended = run_process("config", "check", "-c", str(path))
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"{path}: no problems found\n  payment: order:payment\n"
 
 
 def test_a_missing_file_exits_2(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""Turn what `task enqueue` was given into a Task, and find the queue it belongs to.
+
+Values are read here, once; whether they are allowed is `Task`'s decision. It sends nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+from rediq_core.errors import InvalidOption
+from rediq_core.model.task import DEFAULT_QUEUE
+from rediq_core.model.views import WorkerView
+
+
+def read_payload(text: str) -> object:
+    """Read JSON from the text itself, from `@file`, or from stdin for `-`.
+
+    Raises:
+        InvalidOption: It cannot be read or is not JSON, or stdin is a terminal.
+    """
+    source = "--payload"
+    if text == "-":
+        if sys.stdin.isatty():
+            raise InvalidOption("--payload - means JSON on stdin, and stdin is a terminal.")
+        text, source = sys.stdin.read(), "stdin"
+    elif text.startswith("@"):
+        source = text[1:]
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise InvalidOption(f"cannot read {source}.", cause=f"{reason}.") from error
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidOption(
+            f"{source} is not JSON.",
+            cause=f"{error}.",
+            next_step="""Quote it for the shell: --payload '{"to": 7}'""",
+        ) from error
+
+
+def read_instant(text: str) -> datetime:
+    """Read an ISO-8601 instant; without a zone it is local time.
+
+    Raises:
+        InvalidOption: It is no instant.
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise InvalidOption(
+            f"--at {text!r} is not an instant.",
+            next_step="Write 2026-02-07T10:00:00, with +01:00 or Z for another zone than yours.",
+        ) from error
+
+
+def announced_queue(task_type: str, workers: list[WorkerView]) -> tuple[str, str]:
+    """Return the queue a type goes to, and why.
+
+    Args:
+        task_type: The type.
+        workers: All workers; those that are lost or stopping do not count.
+
+    Returns:
+        The queue that most live workers of this type take, if they take only one; else
+        `default`; and the words that say why.
+    """
+    takers = [
+        worker
+        for worker in workers
+        if worker.state in ("running", "paused") and task_type in worker.types
+    ]
+    queues = Counter(worker.queues for worker in takers)
+    if not queues:
+        return DEFAULT_QUEUE, "no live worker knows this type, and no --queue was given"
+    (names, _), *_ = queues.most_common(1)
+    if len(names) == 1:
+        return names[0], "live workers take this type from it"
+    listed = ", ".join(names)
+    return DEFAULT_QUEUE, f"live workers take this type from several queues: {listed}"
