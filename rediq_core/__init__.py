@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rediq_core.client import Client, SyncClient
     from rediq_core.errors import DuplicateTask, EnqueueManyFailed, RediqError
-    from rediq_core.handlers.context import Context, SyncContext
+    from rediq_core.handlers.context import Context, Dependency, SyncContext
     from rediq_core.handlers.groups import Member
+    from rediq_core.handlers.middleware import CallNext, LoggingMiddleware
     from rediq_core.handlers.mux import Mux
+    from rediq_core.handlers.outcomes import Failure
     from rediq_core.handlers.signals import Permanent, Retry, Snooze
     from rediq_core.model.retry import Backoff
     from rediq_core.model.state import TaskState
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Backoff": "model.retry",
+    "CallNext": "handlers.middleware",
     "Client": "client",
     "Context": "handlers.context",
+    "Dependency": "handlers.context",
     "DuplicateTask": "errors",
     "EnqueueManyFailed": "errors",
+    "Failure": "handlers.outcomes",
+    "LoggingMiddleware": "handlers.middleware",
     "Member": "handlers.groups",
     "Mux": "handlers.mux",
     "Permanent": "handlers.signals",
@@ -50,10 +56,14 @@ _HOMES = {
 
 __all__ = [
     "Backoff",
+    "CallNext",
     "Client",
     "Context",
+    "Dependency",
     "DuplicateTask",
     "EnqueueManyFailed",
+    "Failure",
+    "LoggingMiddleware",
     "Member",
     "Mux",
     "Permanent",

@@ -8,8 +8,11 @@ from typing import assert_type
 from pydantic import BaseModel
 
 from rediq_core import (
+    CallNext,
     Client,
     Context,
+    Failure,
+    LoggingMiddleware,
     Member,
     Mux,
     Permanent,
@@ -20,8 +23,6 @@ from rediq_core import (
     Task,
     TaskType,
 )
-from rediq_core.handlers.middleware import CallNext, LoggingMiddleware
-from rediq_core.handlers.outcomes import Failure
 
 
 class Payment(BaseModel):
