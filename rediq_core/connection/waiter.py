@@ -33,12 +33,14 @@ class Waiter:
 
     Attributes:
         keys: The lists.
+        element: What ended the last `wait` that named a list.
     """
 
     def __init__(
         self, courier: Courier, keys: Sequence[str], *, on_close: Callable[[Waiter], None]
     ) -> None:
         self.keys = tuple(keys)
+        self.element = b""
         self._courier = courier
         self._on_close = on_close
         groups: dict[int, list[str]] = {}
@@ -112,6 +114,7 @@ class Waiter:
                     raise
                 continue
             if key is not None:
+                self.element = lane.element
                 return key
         return None
 
@@ -125,6 +128,7 @@ class _Lane:
 
     def __init__(self, courier: Courier, keys: Sequence[str]) -> None:
         self.reply: asyncio.Future[Reply] | None = None
+        self.element = b""
         self._courier = courier
         self._keys = tuple(keys)
         self._wire: Wire | None = None
@@ -151,7 +155,10 @@ class _Lane:
         if isinstance(reply, Exception):
             self._failed(reply)
             return None
-        return None if reply is None else bytes(reply[0]).decode()
+        if reply is None:
+            return None
+        self.element = bytes(reply[1])
+        return bytes(reply[0]).decode()
 
     def drop(self) -> None:
         """Close the connection and forget what it may still say."""

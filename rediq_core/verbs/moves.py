@@ -67,6 +67,14 @@ class Act:
         return json.dumps(note, separators=(",", ":"))
 
 
+def is_forced(note: bytes) -> bool:
+    """Say of a note that `Act.note` made whether what does not stop by itself may be killed."""
+    try:
+        return json.loads(note).get("force") is True
+    except (ValueError, AttributeError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """What one call did.

@@ -26,6 +26,7 @@ from rediq_core.model.claimed import ClaimedTask
 from rediq_core.model.durations import format_ms
 from rediq_core.verbs.exchange import Settled
 from rediq_core.worker import settling
+from rediq_core.worker.handler_peer import HandlerProcessDied
 from rediq_core.worker.lanes import Lane
 from rediq_core.worker.slots import MAX_ID_BYTES, MAX_TYPE_BYTES, MODES, SlotTable
 
@@ -225,12 +226,15 @@ class Executor:
         if slot.reason == "lease_lost":
             log.warning("lost the lease of %s (%s); its run changes nothing", task.id, task.type)
             return None
-        if isinstance(failure, asyncio.CancelledError):
-            if slot.reason in ("shutdown", "cancel"):
+        if isinstance(failure, asyncio.CancelledError) and slot.reason:
+            if slot.reason != "timeout":
                 # An intent to cancel in Redis turns this release into `cancelled`.
                 return settling.released(task, run_ms, slot.reason)
-            if slot.reason == "timeout":
-                failure = timed_out(task, settings.timeout_ms)
+            failure = timed_out(task, settings.timeout_ms)
+        if isinstance(failure, HandlerProcessDied):
+            log.error("%s (%s) lost its handler process: %s", task.id, task.type, failure)
+            lane.histogram["lost"] = lane.histogram.get("lost", 0) + 1
+            return settling.lost(task, run_ms)
         outcome = judge(failure, task.type)
         self._count(lane, task, run_ms)
         row = settling.failed(task, run_ms, outcome, settings, self._rng)

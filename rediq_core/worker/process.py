@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rediq_core.client import Client, SyncClient
 from rediq_core.clock import SYSTEM_CLOCK, Clock
-from rediq_core.errors import ConfigError, RediqError
+from rediq_core.errors import RediqError
 from rediq_core.handlers.context import Context, Dependency, SyncContext, share_run
 from rediq_core.handlers.loading import import_root, load_mux
 from rediq_core.handlers.mux import Mux
@@ -38,6 +38,7 @@ from rediq_core.verbs.progress import ProgressReport, report_progress
 from rediq_core.worker import settling
 from rediq_core.worker.consumer import Consumer, ConsumerHooks
 from rediq_core.worker.executor import Executor
+from rediq_core.worker.handler_pool import HandlerPool
 from rediq_core.worker.lanes import Lane
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
 from rediq_core.worker.plan import WorkerPlan
@@ -134,7 +135,7 @@ def run_child(plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.s
     try:
         registries = load_handlers(plan)
     except RediqError as error:
-        _tell(pipe, {"event": "failed", "error": [error.message, error.cause, error.next_step]})
+        _tell(pipe, _failure_event(error))
         return UNUSABLE
     return asyncio.run(_TaskProcess(plan, worker_id, table, pipe).run(registries))
 
@@ -156,12 +157,6 @@ def load_handlers(plan: WorkerPlan) -> tuple[dict[str, dict[str, Registration]],
                 mux = muxes[module.spec] = load_mux(module.spec, module.origin, looked_in=folder)
                 mux.validate()
             for registration in mux.registrations:
-                if registration.mode == "process":
-                    raise ConfigError(
-                        f"handler {registration.where} has mode process.",
-                        cause="This version of Rediq runs async and thread handlers only.",
-                        next_step='Use mode="thread", or leave mode out.',
-                    )
                 registry.setdefault(registration.type, registration)
         registries[queue] = registry
     return registries, list({id(mux): mux for mux in muxes.values()}.values())
@@ -172,6 +167,10 @@ def _tell(pipe: socket.socket, event: dict[str, object]) -> None:
         pipe.sendall(json.dumps(event).encode() + b"\n")
     except OSError:
         return  # the parent is gone; the reader sees it too
+
+
+def _failure_event(error: RediqError) -> dict[str, object]:
+    return {"event": "failed", "error": [error.message, error.cause, error.next_step]}
 
 
 class _TaskProcess:
@@ -188,6 +187,7 @@ class _TaskProcess:
         self._grace_s = plan.grace_ms / 1000
         self._is_stopping = asyncio.Event()
         self._is_hurried = asyncio.Event()
+        self._pool: HandlerPool | None = None
         self._consumer: Consumer
         self._executor: Executor
 
@@ -198,6 +198,15 @@ class _TaskProcess:
         loop.set_default_executor(ThreadPoolExecutor(plan.concurrency + 4, "handler"))
         link = open_async(plan.server)
         runtime = ProcessRuntime(plan, AsyncExecutor(link))
+        has_processes = any(r.mode == "process" for q in registries.values() for r in q.values())
+        if has_processes:
+            specs = sorted({m.spec for modules in plan.modules.values() for m in modules})
+            self._pool = HandlerPool(specs, str(plan.root), plan.concurrency)
+            try:
+                await self._pool.warm()
+            except RediqError as error:
+                _tell(self._pipe, _failure_event(error))
+                return UNUSABLE
         for mux in muxes:
             await mux.open_resources(self._run_plain)
         lanes = [
@@ -230,6 +239,8 @@ class _TaskProcess:
         commands = loop.create_task(self._obey())
         stopping = loop.create_task(self._end_in_order())
         await self._consumer.run()
+        if self._pool is not None:
+            await self._pool.aclose()
         for helper in (commands, stopping):
             helper.cancel()
         await asyncio.gather(commands, stopping, return_exceptions=True)
@@ -242,6 +253,8 @@ class _TaskProcess:
         os._exit(self._status)
 
     async def _run_plain(self, registration: Registration, ctx: Context) -> object:
+        if registration.mode == "process" and self._pool is not None:
+            return await self._pool.run_plain(registration, ctx)
         return await asyncio.to_thread(registration.call_plain, share_run(ctx, SyncContext))
 
     async def _obey(self) -> None:
@@ -257,16 +270,18 @@ class _TaskProcess:
                 case "pause" | "resume":
                     self._consumer.pause(is_paused=command["do"] == "pause")
                 case "cancel":
-                    self._cancel(command["task"])
+                    self._cancel(command["task"], is_forced=command.get("force", False))
                 case "lost":
                     self._consumer.lose(command["queue"], command["incarnation"])
                 case _:
                     log.warning("unknown command %s", command.get("do"))
         self._be_orphaned()
 
-    def _cancel(self, task_id: str) -> None:
+    def _cancel(self, task_id: str, *, is_forced: bool) -> None:
         for slot in self._executor.slots:
             if slot.task is not None and slot.task.id == task_id:
+                if is_forced and self._pool is not None and slot.context is not None:
+                    self._pool.kill(slot.context)
                 slot.stop("cancel")
 
     def _be_orphaned(self) -> None:

@@ -12,7 +12,7 @@ import socket
 
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.model.views import WorkerView
-from rediq_core.worker.slots import SlotTable
+from rediq_core.worker.slots import PAUSED, SlotTable
 
 log = logging.getLogger("rediq.supervisor")
 
@@ -29,6 +29,7 @@ class Seat:
         is_ready: It imported its handlers.
         started_ms: When it was forked.
         deaths: Deaths in a row before it was ready.
+        is_retired: It was told to stop for good, and is not replaced.
         is_bystander: We killed it for one task's sake; the others are not charged.
     """
 
@@ -41,6 +42,7 @@ class Seat:
         self.is_ready = False
         self.started_ms = 0
         self.deaths = 0
+        self.is_retired = False
         self.is_bystander = False
         self.buffer = b""
 
@@ -53,12 +55,13 @@ class Seat:
                 log.debug("task process %d does not listen", self.pid)
 
 
-def worker_row(seat: Seat, now_ms: int, *, is_stopping: bool) -> WorkerView:
+def worker_row(seat: Seat, now_ms: int, supervisor_id: str, *, is_stopping: bool) -> WorkerView:
     """Return what is announced of a seat's process.
 
     Args:
         seat: The seat; its process lives.
         now_ms: Server time.
+        supervisor_id: Who takes orders for it.
         is_stopping: The supervisor was told to stop.
     """
     table = seat.table
@@ -70,7 +73,7 @@ def worker_row(seat: Seat, now_ms: int, *, is_stopping: bool) -> WorkerView:
         host=socket.gethostname(),
         pid=seat.pid,
         supervisor_pid=os.getpid(),
-        state="draining" if is_stopping else "running",
+        state=_state(seat, is_stopping=is_stopping),
         queues=table.queues if table is not None else (),
         types=seat.types,
         concurrency=table.slots if table is not None else 0,
@@ -80,6 +83,7 @@ def worker_row(seat: Seat, now_ms: int, *, is_stopping: bool) -> WorkerView:
         started_ms=seat.started_ms,
         beat_ms=now_ms,
         beat_age_ms=0,
+        supervisor=supervisor_id,
         loop_lag_ms=health.lag_ms if health else 0,
         running=tuple(
             {
@@ -92,3 +96,10 @@ def worker_row(seat: Seat, now_ms: int, *, is_stopping: bool) -> WorkerView:
             for task in running
         ),
     )
+
+
+def _state(seat: Seat, *, is_stopping: bool) -> str:
+    if is_stopping or seat.is_retired:
+        return "draining"
+    is_paused = seat.table is not None and seat.table.health().state == PAUSED
+    return "paused" if is_paused else "running"

@@ -17,6 +17,8 @@ from rediq_core.verbs.exchange import Settled
 
 # Longest summary of a failure kept with its fingerprint, in characters.
 MAX_SUMMARY = 160
+# Losses after which a task is dead; reap.lua decides the same for lost leases.
+MAX_LOSSES = 3
 
 
 def completed(task: ClaimedTask, run_ms: int, result_json: bytes, keep_ms: int) -> Settled:
@@ -68,6 +70,16 @@ def released(task: ClaimedTask, run_ms: int, reason: str) -> Settled:
     """Hand a task back: to pending at its place, its attempt not counted."""
     line = _line(task, run_ms, "released", {"n": reason})
     return _settled(task, "p", line, tries=_tries(task, task.attempt - 1))
+
+
+def lost(task: ClaimedTask, run_ms: int) -> Settled:
+    """Charge a run whose handler process died: it ran alone, so the loss is this task's own."""
+    losses = task.losses + 1
+    tries = f"{task.attempt - 1}|{losses}"
+    if losses < MAX_LOSSES:
+        return _settled(task, "p", _line(task, run_ms, "lost", {}), tries=tries)
+    cause = f"poison|Poison: lost its handler process {losses} times"
+    return _settled(task, "d", _line(task, run_ms, "poison", {}), tries=tries, failure=cause)
 
 
 def held(task: ClaimedTask) -> Settled:

@@ -16,6 +16,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Coroutine, Sequence
+from typing import assert_never
 
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.connection.raw import Arg
@@ -24,9 +25,10 @@ from rediq_core.keys import global_key
 from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
-from rediq_core.verbs.inspect import read_page, read_queue
+from rediq_core.verbs import presence
 from rediq_core.verbs.lease import Reaped
-from rediq_core.worker.announce import announce_commands, withdraw_commands
+from rediq_core.verbs.moves import is_forced
+from rediq_core.worker.burst import look_for_leftovers
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
 from rediq_core.worker.overdue import settle_overdue
 from rediq_core.worker.plan import WorkerPlan
@@ -43,6 +45,8 @@ HARD_GRACE_S = 5.0
 WEDGED_S = 30.0
 # Seconds between looks at deadlines and beats.
 WATCH_S = 0.5
+# Seconds of one blocking read of the list of orders.
+ORDERS_BLOCK_S = 30.0
 # Seconds between looks at the queues of a worker that ends when they are empty.
 BURST_LOOK_S = 0.2
 # Longest pause before a task process that keeps dying is started again, in seconds.
@@ -177,7 +181,8 @@ class Supervisor:
         if seat_pipe is not None:
             seat_pipe.close()
         code = os.waitstatus_to_exitcode(status)
-        is_wanted = self._is_stopping or self._failure is not None or code == UNUSABLE
+        is_wanted = self._is_stopping or seat.is_retired
+        is_wanted = is_wanted or self._failure is not None or code == UNUSABLE
         if not is_wanted:
             log.error("task process %d ended with %d; replacing it", pid, code)
         if seat.table is not None:
@@ -245,9 +250,10 @@ class Supervisor:
                 seat.tell({"do": "lost", "queue": queue, "incarnation": int(number)})
 
     def _on_cancel(self, queue: str, task_id: str, intent: bytes) -> None:
+        has_force = is_forced(intent)
         log.info("cancel %s of %s: %s", task_id, queue, intent.decode("utf-8", "replace"))
         for seat in self._seats:
-            seat.tell({"do": "cancel", "task": task_id})
+            seat.tell({"do": "cancel", "task": task_id, "force": has_force})
 
     async def _watch(self) -> None:
         """Replace a process whose handler ignores its deadline, or whose consumer stands still."""
@@ -290,8 +296,10 @@ class Supervisor:
             now_ms = int(now[0]) * 1000 + int(now[1]) // 1000
             for seat in self._seats:
                 if seat.pid and seat.table is not None:
-                    row = worker_row(seat, now_ms, is_stopping=self._is_stopping)
-                    commands += announce_commands(self._space.namespace, row, self.id, now_ms)
+                    row = worker_row(seat, now_ms, self.id, is_stopping=self._is_stopping)
+                    commands += presence.announce_commands(
+                        self._space.namespace, row, now_ms=now_ms
+                    )
             if commands:
                 await self._link.commands(
                     commands, key=global_key(self._space.namespace, "workers")
@@ -300,11 +308,11 @@ class Supervisor:
             log.debug("not announced: %s", error.message)
 
     async def _withdraw(self, seat: Seat) -> None:
-        if not self._is_stopping or not seat.worker_id:
+        if not (self._is_stopping or seat.is_retired) or not seat.worker_id:
             return
         try:
             await self._link.commands(
-                withdraw_commands(self._space.namespace, seat.worker_id),
+                presence.withdraw_commands(self._space.namespace, seat.worker_id),
                 key=global_key(self._space.namespace, "workers"),
                 deadline_s=1.0,
             )
@@ -312,49 +320,59 @@ class Supervisor:
             log.debug("not withdrawn: %s", error.message)
 
     async def _obey(self) -> None:
-        """Take operators' commands as soon as they are given."""
-        key = global_key(self._space.namespace, "commands", self.id)
+        """Take operators' orders as soon as they are given; asleep they cost nothing."""
+        key = presence.orders_key(self._space.namespace, self.id)
+        waiter = self._link.waiter([key])
         while True:
-            await asyncio.sleep(WATCH_S)
             try:
-                raw = await self._link.command("LPOP", key, key=key, deadline_s=2.0)
-            except RediqError:
-                continue
-            if raw is not None:
-                self._do(json.loads(raw))
+                if await waiter.wait(ORDERS_BLOCK_S) is not None:
+                    self._take_order(waiter.element)
+            except RediqError as error:
+                log.debug("cannot listen for orders: %s", error.message)
+                await asyncio.sleep(WATCH_S)
 
-    def _do(self, command: dict[str, object]) -> None:
-        for seat in self._seats:
-            if command.get("worker") in ("", None, seat.worker_id):
-                seat.tell(command)
+    def _take_order(self, line: bytes) -> None:
+        order = presence.parse_order(line)
+        seat = next(
+            (s for s in self._seats if order is not None and s.worker_id == order.worker), None
+        )
+        if order is None or seat is None:
+            log.warning("an order for nobody here was dropped")
+            return
+        match order.do:
+            case presence.Do.CANCEL:
+                seat.tell({"do": "cancel", "task": order.task, "force": order.is_forced})
+            case presence.Do.STOP:
+                seat.is_retired = True
+                seat.tell({"do": "drain"})
+            case presence.Do.PAUSE | presence.Do.RESUME:
+                seat.tell({"do": order.do.value})
+            case _:
+                assert_never(order.do)
+        self._loop.call_later(WATCH_S, self._announce_soon)
+
+    def _announce_soon(self) -> None:
+        self._spawn(self._announce_once())
 
     async def _end_when_empty(self) -> None:
-        """Stop when nothing is claimable, running, or due for a retry within the burst wait."""
+        """Stop when nothing is left that this worker would do, and say what stays."""
         while True:
             await asyncio.sleep(BURST_LOOK_S)
-            if all(seat.is_ready for seat in self._seats if seat.pid) and await self._is_empty():
+            if self._held() or not all(seat.is_ready for seat in self._seats if seat.pid):
+                continue
+            try:
+                left = await look_for_leftovers(
+                    self._executor, self._space, self._queues, self._plan.burst_wait_ms
+                )
+            except RediqError as error:
+                log.warning("cannot look at the queues: %s", error.message)
+                continue
+            if left.is_done:
+                self.exit_status = 6 if left.notes else 0
+                for note in left.notes:
+                    log.warning("left: %s", note)
                 self._stop("drain")
                 return
-
-    async def _is_empty(self) -> bool:
-        if self._held():
-            return False
-        self.exit_status = 0
-        for queue in self._queues:
-            try:
-                minute = SYSTEM_CLOCK.now_ms() // 60_000
-                view = await self._executor.run(read_queue(self._space, queue, minute=minute))
-                page = await self._executor.run(read_page(self._space, queue, "retry", limit=1))
-            except RediqError:
-                return False
-            claimable = view.pending - view.held
-            if claimable and view.pause is None:
-                return False
-            if page.tasks and page.tasks[0].due_ms - page.at_ms <= self._plan.burst_wait_ms:
-                return False
-            if view.pending or page.total:
-                self.exit_status = 6
-        return True
 
     async def _finish(self) -> None:
         for task in list(self._tasks):

@@ -17,7 +17,6 @@ from rediq_core.verbs.presence import (
     send_commands,
     withdraw_commands,
 )
-from rediq_core.worker import announce
 from tests.support.desk import NAMESPACE, Desk, worker_row
 
 DAY_MS = 86_400_000
@@ -241,14 +240,3 @@ def test_an_order_reads_as_it_was_written(desk: Desk) -> None:
 )
 def test_an_order_that_nobody_here_wrote_is_none(line: bytes) -> None:
     assert parse_order(line) is None
-
-
-def test_what_a_supervisor_announces_is_what_an_operator_reads(desk: Desk) -> None:
-    row = worker_row(queues=("mail",), running=({"id": "x", "queue": "mail"},))
-    run(desk, announce.announce_commands(NAMESPACE, row, row.supervisor, desk.server_ms()))
-
-    shown = desk.admin.worker("w-1-a")
-    run(desk, announce.withdraw_commands(NAMESPACE, "w-1-a"))
-
-    assert replace(shown, beat_ms=0, beat_age_ms=0) == row
-    assert desk.admin.workers() == []

@@ -46,3 +46,14 @@ async def parent(ctx: Context) -> str:
 @mux.handler("block")
 async def block(ctx: Context, seconds: float) -> None:
     threading.Event().wait(seconds)
+
+
+@mux.handler("process", mode="process")
+def in_a_process(ctx: SyncContext, seconds: float) -> int:
+    threading.Event().wait(seconds)
+    return os.getpid()
+
+
+@mux.handler("process:exit", mode="process")
+def exit_in_a_process(ctx: SyncContext) -> None:
+    os._exit(9)

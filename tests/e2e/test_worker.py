@@ -151,6 +151,37 @@ def test_kill_9_of_the_supervisor_lets_its_children_finish(
     assert {len(client.get(task_id).timeline) for task_id in ids} == {1}
 
 
+def test_process_handlers_run_in_processes_of_their_own(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url) as running:
+        ran_in = client.result(client.enqueue(Task("process", 0.0)), timeout=20)
+        assert isinstance(ran_in, int)
+        assert ran_in not in (running.process.pid, *running.children())
+
+
+def test_a_dying_handler_process_costs_only_its_own_task(
+    redis_url: str, client: SyncClient
+) -> None:
+    with worker(redis_url) as running:
+        other = client.enqueue(Task("sleep", 1.0))
+        poison = client.enqueue(Task("process:exit"))
+        wait_until(lambda: state(client, poison) is TaskState.DEAD, "poison dead", timeout_s=30)
+        wait_until(lambda: all_completed(client, [other]), "other completed", timeout_s=20)
+        assert "replacing it" not in running.log
+
+    view = client.get(poison)
+    assert [entry.kind for entry in view.timeline] == ["lost", "lost", "poison"]
+    assert (view.attempts, view.losses) == (0, 3)
+    assert len(client.get(other).timeline) == 1
+
+
+def test_force_kills_a_process_handler(redis_url: str, client: SyncClient) -> None:
+    with worker(redis_url):
+        task_id = client.enqueue(Task("process", 300.0, timeout="400s"))
+        wait_until(lambda: state(client, task_id) is TaskState.ACTIVE, "active", timeout_s=20)
+        client.cancel(task_id, force=True)
+        wait_until(lambda: state(client, task_id) is TaskState.CANCELLED, "cancelled")
+
+
 @pytest.mark.slow
 def test_a_stuck_process_is_replaced_and_only_its_stuck_task_is_charged(
     redis_url: str, client: SyncClient
