@@ -66,6 +66,7 @@ NOUNS: dict[str, Noun] = {
             "Set up",
             ("init", "show", "set", "check"),
         ),
+        Noun("bench", "measure this server", "Set up", ("enqueue", "drain", "latency")),
     )
 }
 
