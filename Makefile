@@ -50,6 +50,7 @@ check: $(DEV_STAMP) ## Lint, format, types, import contracts
 	$(BIN)/lint-imports
 
 bench: $(RUN_STAMP) ## Measure; BENCH=enqueue, drain or latency
+	@$(BIN)/rediq redis start
 	$(BIN)/rediq bench $(BENCH) $(ARGS)
 
 format: $(DEV_STAMP) ## Format and fix what can be fixed
