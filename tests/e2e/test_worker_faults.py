@@ -1,0 +1,134 @@
+"""What a worker loses when processes stop or Redis goes away: nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from rediq_core import SyncClient, Task, TaskState
+from tests.support.servers import Server, standalone
+from tests.support.waiting import wait_until
+from tests.support.workers import worker
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    # `always`, so that a kill of the server loses nothing that it acknowledged.
+    with standalone(aof=True, extra_args=["--appendfsync", "always"]) as started:
+        yield started
+
+
+def completed_once(client: SyncClient, ids: list[str]) -> bool:
+    views = [client.get(task_id) for task_id in ids]
+    return all(
+        view.state is TaskState.COMPLETED
+        and sum(entry.kind == "completed" for entry in view.timeline) == 1
+        for view in views
+    )
+
+
+def test_a_killed_server_comes_back_and_nothing_is_lost(server: Server) -> None:
+    with SyncClient(server.url, deadline=20) as client, worker(server.url) as running:
+        ids = client.enqueue_many([Task("sleep", 0.02) for _ in range(400)])
+        wait_until(lambda: client.get(ids[30]).state is TaskState.COMPLETED, "under way")
+        server.restart()
+        wait_until(lambda: completed_once(client, ids), "all completed", timeout_s=40)
+
+        assert running.process.poll() is None
+        assert {entry.kind for i in ids for entry in client.get(i).timeline} == {"completed"}
+
+
+def test_scripts_may_be_forgotten_at_any_time(server: Server) -> None:
+    with SyncClient(server.url) as client, worker(server.url):
+        admin = server.client()
+        ids = client.enqueue_many([Task("sleep", 0.01) for _ in range(300)])
+
+        def flushed_and_done() -> bool:
+            admin.script_flush()
+            return completed_once(client, ids)
+
+        wait_until(flushed_and_done, "all completed", timeout_s=40)
+        admin.close()
+
+
+@pytest.mark.slow
+def test_a_whole_worker_killed_is_recovered_after_its_lease(server: Server) -> None:
+    with SyncClient(server.url) as client, worker(server.url) as lost, worker(server.url) as other:
+        wait_until(lambda: "is ready" in lost.log and "is ready" in other.log, "ready")
+        ids = client.enqueue_many([Task("sleep", 2.0) for _ in range(16)])
+        wait_until(lambda: all(client.get(i).state is TaskState.ACTIVE for i in ids), "active")
+        children = lost.children()
+        lost.process.kill()
+        for pid in children:
+            os.killpg(pid, signal.SIGKILL)
+        wait_until(lambda: completed_once(client, ids), "all completed", timeout_s=25)
+
+        kinds = [[entry.kind for entry in client.get(i).timeline] for i in ids]
+        assert all(kind in (["completed"], ["lost", "completed"]) for kind in kinds)
+        assert sum("lost" in kind for kind in kinds) <= 10
+
+
+@pytest.mark.slow
+def test_a_worker_stopped_past_its_lease_changes_nothing_when_it_goes_on(server: Server) -> None:
+    with SyncClient(server.url) as client, worker(server.url) as paused:
+        wait_until(lambda: "is ready" in paused.log, "ready")
+        ids = client.enqueue_many([Task("sleep", 1.0) for _ in range(5)])
+        wait_until(lambda: all(client.get(i).state is TaskState.ACTIVE for i in ids), "active")
+        pids = [paused.process.pid, *paused.children()]
+        with worker(server.url):
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: completed_once(client, ids), "run by the other", timeout_s=30)
+            before = [client.get(i) for i in ids]
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+            wait_until(lambda: "lost the lease" in paused.log, "it knows", timeout_s=15)
+
+            assert [client.get(i) for i in ids] == before
+            assert {tuple(e.kind for e in view.timeline) for view in before} == {
+                ("lost", "completed")
+            }
+
+
+@pytest.mark.slow
+def test_an_outage_of_three_leases_runs_nothing_twice(server: Server) -> None:
+    with SyncClient(server.url, deadline=60) as client, worker(server.url) as running:
+        wait_until(lambda: "is ready" in running.log, "ready")
+        ids = client.enqueue_many([Task("sleep", 40.0, timeout="100s") for _ in range(5)])
+        wait_until(lambda: all(client.get(i).state is TaskState.ACTIVE for i in ids), "active")
+        server.kill()
+        # Nothing of ours can be asked while the server is away: the supervisor's log tells time.
+        failed = "cannot renew leases"
+        wait_until(lambda: running.log.count(failed) >= 6, "three leases passed", timeout_s=60)
+        server.start()
+        wait_until(lambda: completed_once(client, ids), "all completed", timeout_s=60)
+
+        assert {entry.kind for i in ids for entry in client.get(i).timeline} == {"completed"}
+        assert {client.get(i).losses for i in ids} == {0}
+
+
+@pytest.mark.slow
+def test_tasks_of_a_killed_process_run_again_within_a_second(server: Server) -> None:
+    waits_ms = []
+    with (
+        SyncClient(server.url) as client,
+        worker(server.url, "--processes", "2", "--concurrency", "3") as running,
+    ):
+        wait_until(lambda: running.log.count("is ready") == 2, "both ready")
+        for _ in range(30):
+            task_id = client.enqueue(Task("sleep", 0.3))
+            wait_until(lambda i=task_id: client.get(i).state is TaskState.ACTIVE, "active")
+            pid = int(client.get(task_id).worker.split("-")[-2])
+            killed_ms = time.time_ns() // 1_000_000
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda i=task_id: completed_once(client, [i]), "run again", timeout_s=15)
+            waits_ms.append(client.get(task_id).timeline[-1].claimed_ms - killed_ms)
+            wait_until(lambda p=pid: len({*running.children()} - {p}) == 2, "replaced")
+
+    assert len(waits_ms) == 30
+    assert max(waits_ms) <= 1_000, sorted(waits_ms)
+    print(f"kill to running again: p50 {sorted(waits_ms)[15]} ms, max {max(waits_ms)} ms")
