@@ -111,6 +111,7 @@ async def test_a_broken_connection_is_ambiguous_and_can_be_reopened(own_server: 
         await channel.receive()
     reopening = asyncio.create_task(channel.reopen())
     own_server.start()
+    own_server.wait_ready()
     await reopening
     await channel.send(echo("again"))
 
