@@ -16,37 +16,32 @@ import secrets
 import signal
 import socket
 from collections.abc import Coroutine, Sequence
-from typing import assert_never
 
 from rediq_core.clock import SYSTEM_CLOCK
-from rediq_core.connection.raw import Arg
 from rediq_core.errors import ConfigError, RediqError
-from rediq_core.keys import global_key
 from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
-from rediq_core.verbs import presence
 from rediq_core.verbs.lease import Reaped
 from rediq_core.verbs.moves import is_forced
+from rediq_core.worker.announcing import Announcer
 from rediq_core.worker.burst import look_for_leftovers
+from rediq_core.worker.duties import DUTIES, Desk, do_duty
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
+from rediq_core.worker.orders import obey
 from rediq_core.worker.overdue import settle_overdue
 from rediq_core.worker.plan import WorkerPlan
 from rediq_core.worker.process import UNUSABLE, held_incarnations, run_child
-from rediq_core.worker.seat import Seat, worker_row
+from rediq_core.worker.seat import Seat
 from rediq_core.worker.slots import RunningTask, SlotTable
 
 log = logging.getLogger("rediq.supervisor")
-# Seconds between announcements in Redis; a worker counts as lost after three missed ones.
-ANNOUNCE_S = 5.0
 # Seconds after a deadline at which a run that did not end is killed with its process.
 HARD_GRACE_S = 5.0
 # Seconds without a turn of an idle consumer after which its process is replaced.
 WEDGED_S = 30.0
 # Seconds between looks at deadlines and beats.
 WATCH_S = 0.5
-# Seconds of one blocking read of the list of orders.
-ORDERS_BLOCK_S = 30.0
 # Seconds between looks at the queues of a worker that ends when they are empty.
 BURST_LOOK_S = 0.2
 # Longest pause before a task process that keeps dying is started again, in seconds.
@@ -92,10 +87,25 @@ class Supervisor:
             self._plan.lease_ms,
             KeeperHooks(self._held, self._on_lost, self._on_cancel, _log_reaped, _leave),
         )
+        desk = Desk(
+            self.id,
+            self._plan,
+            self._link,
+            self._executor,
+            self._space,
+            self._queues,
+            self._seats,
+            self._keeper,
+            lambda: self._is_stopping,
+        )
+        self._announcer = Announcer(desk)
         try:
             self._fork_waiting()
-            for work in (self._keeper.run(), self._announce(), self._watch(), self._obey()):
+            for work in (self._keeper.run(), self._announcer.run(), self._watch()):
                 self._spawn(work)
+            self._spawn(obey(desk, self._on_order))
+            for duty in DUTIES:
+                self._spawn(do_duty(duty, desk))
             if self._plan.is_burst:
                 self._spawn(self._end_when_empty())
             while any(seat.pid for seat in self._seats) or self._to_fork:
@@ -170,7 +180,7 @@ class Supervisor:
                 seat.is_ready, seat.deaths = True, 0
                 seat.types = tuple(event["types"])
                 log.info("task process %d is ready: %d types", seat.pid, len(seat.types))
-                self._spawn(self._announce_once())
+                self._announce_soon()
             elif event["event"] == "failed":
                 self._failure = tuple(event["error"])
 
@@ -193,7 +203,7 @@ class Supervisor:
                         [f"{seat.worker_id}#{incarnation}"],
                         is_charged=not seat.is_bystander and code != 0,
                     )
-        await self._withdraw(seat)
+        await self._announcer.withdraw(seat)
         seat.pid = 0
         if not is_wanted:
             if not seat.is_ready:
@@ -284,75 +294,11 @@ class Supervisor:
         log.error("task process %d is stuck in %s; killing it", seat.pid, what)
         self._kill(seat)
 
-    async def _announce(self) -> None:
-        while True:
-            await self._announce_once()
-            await asyncio.sleep(ANNOUNCE_S)
-
-    async def _announce_once(self) -> None:
-        commands: list[tuple[Arg, ...]] = []
-        try:
-            now = await self._link.command("TIME", deadline_s=2.0)
-            now_ms = int(now[0]) * 1000 + int(now[1]) // 1000
-            for seat in self._seats:
-                if seat.pid and seat.table is not None:
-                    row = worker_row(seat, now_ms, self.id, is_stopping=self._is_stopping)
-                    commands += presence.announce_commands(
-                        self._space.namespace, row, now_ms=now_ms
-                    )
-            if commands:
-                await self._link.commands(
-                    commands, key=global_key(self._space.namespace, "workers")
-                )
-        except RediqError as error:
-            log.debug("not announced: %s", error.message)
-
-    async def _withdraw(self, seat: Seat) -> None:
-        if not (self._is_stopping or seat.is_retired) or not seat.worker_id:
-            return
-        try:
-            await self._link.commands(
-                presence.withdraw_commands(self._space.namespace, seat.worker_id),
-                key=global_key(self._space.namespace, "workers"),
-                deadline_s=1.0,
-            )
-        except RediqError as error:
-            log.debug("not withdrawn: %s", error.message)
-
-    async def _obey(self) -> None:
-        """Take operators' orders as soon as they are given; asleep they cost nothing."""
-        key = presence.orders_key(self._space.namespace, self.id)
-        waiter = self._link.waiter([key])
-        while True:
-            try:
-                if await waiter.wait(ORDERS_BLOCK_S) is not None:
-                    self._take_order(waiter.element)
-            except RediqError as error:
-                log.debug("cannot listen for orders: %s", error.message)
-                await asyncio.sleep(WATCH_S)
-
-    def _take_order(self, line: bytes) -> None:
-        order = presence.parse_order(line)
-        seat = next(
-            (s for s in self._seats if order is not None and s.worker_id == order.worker), None
-        )
-        if order is None or seat is None:
-            log.warning("an order for nobody here was dropped")
-            return
-        match order.do:
-            case presence.Do.CANCEL:
-                seat.tell({"do": "cancel", "task": order.task, "force": order.is_forced})
-            case presence.Do.STOP:
-                seat.is_retired = True
-                seat.tell({"do": "drain"})
-            case presence.Do.PAUSE | presence.Do.RESUME:
-                seat.tell({"do": order.do.value})
-            case _:
-                assert_never(order.do)
-        self._loop.call_later(WATCH_S, self._announce_soon)
-
     def _announce_soon(self) -> None:
-        self._spawn(self._announce_once())
+        self._spawn(self._announcer.once())
+
+    def _on_order(self) -> None:
+        self._loop.call_later(WATCH_S, self._announce_soon)
 
     async def _end_when_empty(self) -> None:
         """Stop when nothing is left that this worker would do, and say what stays."""
