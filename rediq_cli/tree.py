@@ -53,6 +53,7 @@ NOUNS: dict[str, Noun] = {
             "Operate",
             ("list", "inspect", "enqueue", "retry", "run", "cancel", "delete", "restore"),
         ),
+        Noun("why", "why does this queue or task not run, and what changes that", "Operate"),
         Noun("worker", "run workers and see them", "Operate", ("start", "list")),
         Noun(
             "redis",

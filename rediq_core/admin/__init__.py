@@ -12,6 +12,7 @@ from __future__ import annotations
 from rediq_core.admin.bulk import TAKES, OnProgress
 from rediq_core.admin.operator import Admin, connect
 from rediq_core.admin.search import Selection, Tally
+from rediq_core.admin.why import Answer, Place, Reason, Weight
 from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import LOST, Do
 
@@ -19,10 +20,14 @@ __all__ = [
     "LOST",
     "TAKES",
     "Admin",
+    "Answer",
     "Do",
     "MoveVerb",
     "OnProgress",
+    "Place",
+    "Reason",
     "Selection",
     "Tally",
+    "Weight",
     "connect",
 ]

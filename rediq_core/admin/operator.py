@@ -14,6 +14,7 @@ from rediq_core.admin import bulk, lookup, search, snapshot, workers
 from rediq_core.admin.access import Access, Deliver, leave_to_sweep
 from rediq_core.admin.bulk import OnProgress
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
+from rediq_core.admin.why import Answer, why
 from rediq_core.config.server import ServerChoice
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport, Page, QueueView, TaskView, WorkerView
@@ -74,6 +75,14 @@ class Admin:
         lines = raw.decode("utf-8", "replace").splitlines()
         fields = (line.partition(":") for line in lines if not line.startswith("#"))
         return {name: value for name, separator, value in fields if separator}
+
+    def why(self, word: str) -> Answer:
+        """Say why a queue or a task does or does not run: about 12 round trips. See `why.why`.
+
+        Raises:
+            QueueNotFound: The word is neither a queue nor a task.
+        """
+        return why(self.access, word)
 
     # Queues.
 
