@@ -13,7 +13,7 @@ from rediq_core.connection.raw import Arg
 from rediq_core.errors import RediqError
 from rediq_core.keys import global_key
 from rediq_core.verbs import presence
-from rediq_core.worker.duties import Desk
+from rediq_core.worker.desk import Desk
 from rediq_core.worker.seat import Seat, worker_row
 
 log = logging.getLogger("rediq.supervisor")

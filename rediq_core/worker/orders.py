@@ -13,7 +13,7 @@ from typing import assert_never
 
 from rediq_core.errors import RediqError
 from rediq_core.verbs import presence
-from rediq_core.worker.duties import Desk
+from rediq_core.worker.desk import Desk
 
 log = logging.getLogger("rediq.supervisor")
 # Seconds of one blocking read of the list of orders.

@@ -13,12 +13,15 @@ from pathlib import Path
 from rediq_core.config.loader import LoadedSettings
 from rediq_core.config.queue_settings import BackoffSettings, QueueSettings
 from rediq_core.config.server import ServerChoice
-from rediq_core.config.settings import Settings
+from rediq_core.config.settings import RetentionSettings, Settings
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.settings import Defaults
 from rediq_core.model.retry import Backoff, BackoffKind
 from rediq_core.verbs.exchange import Retention
 from rediq_core.worker.lanes import LanePlan
+
+# As the configuration's own defaults: a day and 10,000 of what succeeded, 90 days of what died.
+DEFAULT_RETENTION = Retention(86_400_000, 10_000, 90 * 86_400_000, 100_000, 60_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class WorkerPlan:
         max_tasks: Runs after which a task process is replaced; 0 for never.
         is_burst: End when there is nothing left to do.
         burst_wait_ms: Retries due within this are waited for.
+        retention: For queues that nobody ever said anything about.
     """
 
     server: ServerChoice
@@ -65,6 +69,7 @@ class WorkerPlan:
     max_tasks: int = 0
     is_burst: bool = False
     burst_wait_ms: int = 60_000
+    retention: Retention = DEFAULT_RETENTION
 
 
 def plan_worker(
@@ -119,6 +124,7 @@ def plan_worker(
         worker.strict,
         worker.max_tasks_per_child,
         burst_wait_ms=worker.burst_wait_ms,
+        retention=_retention(settings.retention),
     )
 
 
@@ -130,19 +136,22 @@ def in_burst(plan: WorkerPlan, wait_ms: int | None) -> WorkerPlan:
 
 
 def _lane(settings: Settings, name: str, queue: QueueSettings) -> LanePlan:
-    kept = settings.retention_of(name)
     return LanePlan(
         name,
         queue.weight,
         queue.slots or 0,
         Defaults(queue.max_retry, queue.timeout_ms, _backoff(queue.backoff)),
-        Retention(
-            kept.completed.age_ms,
-            kept.completed.count,
-            kept.dead.age_ms,
-            kept.dead.count,
-            kept.min_keep_ms,
-        ),
+        _retention(settings.retention_of(name)),
+    )
+
+
+def _retention(kept: RetentionSettings) -> Retention:
+    return Retention(
+        kept.completed.age_ms,
+        kept.completed.count,
+        kept.dead.age_ms,
+        kept.dead.count,
+        kept.min_keep_ms,
     )
 
 

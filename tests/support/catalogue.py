@@ -19,9 +19,11 @@ from rediq_core.verbs.lease import reap, renew
 from rediq_core.verbs.listing import read_ids
 from rediq_core.verbs.moves import Act, MoveVerb, move, pause, resume
 from rediq_core.verbs.progress import ProgressReport, report_progress
+from rediq_core.verbs.sweep import sweep
 from tests.support.rig import (
     LEASE_MS,
     PLACES,
+    RETENTION,
     Rig,
     Worker,
     completed,
@@ -146,6 +148,7 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
         "pause": lambda q: pause(q.rig.space, q.rig.queue, by="ada", reason="deploy"),
         "pause resume": lambda q: resume(q.rig.space, q.rig.queue, by="ada"),
         "progress": _progress,
+        "sweep": _sweep,
         "read_queue": lambda q: read_queue(q.rig.space, q.rig.queue, minute=q.rig.minute),
         "read_tasks": lambda q: read_tasks(q.rig.space, q.rig.queue, [*q.places(), "nope"]),
         **{f"read_page {zset}": _page(zset) for zset in PLACES},
@@ -195,6 +198,14 @@ def _exchange(q: Lively) -> Call[Any]:
 def _exchange_solo(q: Lively) -> Call[Any]:
     asker = q.rig.worker("solo#1").asker
     return exchange(asker, 1, 1, minute=q.rig.minute, is_first=True, is_solo=True)
+
+
+def _sweep(q: Lively) -> Call[Any]:
+    """Every part of it has something to do: ages of nothing, trash over its time, old rows."""
+    q.rig.client.zadd(q.rig.key("trash"), {"trash": 1, "gone": 1, "pending": 1})
+    q.rig.client.hset(q.rig.key("requests"), "long-ago#1", "1|1|0||")
+    retention = RETENTION._replace(completed_age_ms=1, dead_age_ms=1)
+    return sweep(q.rig.space, q.rig.queue, retention, is_served=True)
 
 
 def _progress(q: Lively) -> Call[Any]:
