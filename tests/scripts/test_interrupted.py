@@ -6,6 +6,7 @@ come first, and tokens, sources and counts last. Broken before any of its writes
 * every known task is still in at least one place;
 * enqueue, exchange and reap, sent again, end as if they had never been broken: every task in the
   same one place, the same claims, keys, causes and leases; reap may forget to charge a loss;
+* a sweep, sent again, ends as if it had never been broken;
 * an operator's verb, sent again, leaves at most the one task it stopped at in two places (its old
   and its new one), or a place without its task, which is passed over. `doctor --fix` tidies it;
 * the books (counters, events, audit, how often a failure was seen, timelines) may be one over or
@@ -23,7 +24,7 @@ from tests.support.interrupt import run_broken
 from tests.support.rig import START_MS, Rig
 
 CALLS = calls()
-BOOKS_APART = ("enqueue", "exchange", "exchange solo", "reap")
+BOOKS_APART = ("enqueue", "exchange", "exchange solo", "reap", "sweep")
 OPERATORS = [name for name in CALLS if name.startswith("moves")]
 MOST_WRITES = 200
 
