@@ -35,8 +35,8 @@ groups_due  zset    type/group -> due ms
 policy      hash    registered, paused, limits, beat_ms, reap_after …
 requests    hash    caller -> seq|ms|due ms|codes|ids; makes a repeated exchange harmless
 counters    hash    lifetime counts
-minute:<m>  hash    counts and histograms of one minute, 26 h
-hours days  hash    rolled up: <hour>:<field>, <day>:<field>
+minute:<m>  hash    counts and histograms of one minute, 26 h; rolled: what was taken from it
+hours days  hash    rolled up: number of the hour or day -> field n field n …; rolled: up to when
 causes      hash    id -> fingerprint, of tasks in retry and dead
 errors      zset    fingerprint>id -> 0
 prints      hash    fingerprint -> summary; fingerprint>first, >last, >count

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rediq_core import keys
-from rediq_core.admin import bulk, lookup, search, snapshot, workers
+from rediq_core.admin import bulk, history, lookup, search, snapshot, workers
 from rediq_core.admin.access import Access, Deliver, leave_to_sweep
 from rediq_core.admin.bulk import OnProgress
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
+from rediq_core.admin.snapshot import Overview
 from rediq_core.admin.why import Answer, why
 from rediq_core.config.server import ServerChoice
+from rediq_core.model.history import HOUR_MS, History
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport, Page, QueueView, TaskView, WorkerView
 from rediq_core.model.where import Where
@@ -94,6 +96,10 @@ class Admin:
         """Return the numbers of all queues, in order: 4 round trips, O(queues + workers)."""
         return snapshot.read_queues(self.access)
 
+    def overview(self) -> Overview:
+        """Return all queues and all workers: 4 round trips, O(queues + workers)."""
+        return snapshot.read_overview(self.access)
+
     def queue(self, name: str) -> QueueView:
         """Return the numbers of one queue: 4 round trips.
 
@@ -101,6 +107,26 @@ class Admin:
             QueueNotFound: It does not exist.
         """
         return snapshot.read_one_queue(self.access, name)
+
+    def history(
+        self,
+        queues: Sequence[str] | None = None,
+        range_ms: int = HOUR_MS,
+        *,
+        step_ms: int | None = None,
+    ) -> list[History]:
+        """Return what queues did, in buckets up to now. See `history.read_history`.
+
+        Args:
+            queues: Which, in this order; None for all.
+            range_ms: How far back: 1 minute to 90 days.
+            step_ms: A minute, an hour or a day; None for what fits the range.
+
+        Raises:
+            QueueNotFound: One of them does not exist.
+            InvalidOption: The range, or the range at this step, is not kept.
+        """
+        return history.read_history(self.access, queues, range_ms, step_ms)
 
     def page(
         self,

@@ -19,6 +19,7 @@ from rediq_core.keys import global_key
 from rediq_core.scripts.call import Call
 from rediq_core.verbs.sweep import PERIOD_MS, Swept, sweep
 from rediq_core.worker.desk import Desk
+from rediq_core.worker.rolling import roll_history
 
 log = logging.getLogger("rediq.sweep")
 # Seconds after a start within which the first look falls, so that a fleet does not look at once.
@@ -32,7 +33,7 @@ MOST_PIECES = 500
 
 # Gets a queue and what a piece of its sweep found; `has_more` is false for the last piece.
 Chore = Callable[[Desk, str, Swept], Coroutine[Any, Any, None]]
-CHORES: tuple[Chore, ...] = ()
+CHORES: tuple[Chore, ...] = (roll_history,)
 
 
 async def sweep_queues(desk: Desk) -> None:

@@ -13,17 +13,20 @@ from tests.support.rig import Rig
 
 # Every command the scripts may call, with the version of Redis that brought it.
 COMMANDS = {
-    **dict.fromkeys(["HGET", "HSET", "HDEL", "HMGET", "HLEN", "HEXISTS", "HGETALL"], (2, 0)),
+    **dict.fromkeys(
+        ["HGET", "HSET", "HDEL", "HMGET", "HLEN", "HKEYS", "HEXISTS", "HGETALL"], (2, 0)
+    ),
     **dict.fromkeys(["HSETNX", "HINCRBY", "LLEN", "RPUSH", "EXPIRE"], (2, 0)),
     **dict.fromkeys(["ZADD", "ZREM", "ZCARD", "ZSCORE", "ZRANGE", "ZREVRANGE"], (2, 0)),
     **dict.fromkeys(["ZRANGEBYSCORE", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"], (2, 0)),
     **dict.fromkeys(["HINCRBYFLOAT", "TIME"], (2, 6)),
-    **dict.fromkeys(["HSCAN", "ZRANGEBYLEX"], (2, 8)),
+    **dict.fromkeys(["HSCAN", "ZSCAN", "ZRANGEBYLEX", "ZLEXCOUNT"], (2, 8)),
     **dict.fromkeys(["XADD", "XLEN"], (5, 0)),
 }
 # Every literal option, by command. What came later (ZADD GT, ZRANGE BYSCORE, …) is not here.
 OPTIONS = {
     ("ZADD", "XX"): (3, 0),
+    ("ZADD", "NX"): (3, 0),
     ("ZRANGE", "WITHSCORES"): (2, 0),
     ("ZREVRANGE", "WITHSCORES"): (2, 0),
     ("ZRANGEBYSCORE", "WITHSCORES"): (2, 0),

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from rediq_core.model.task import Task
-from rediq_core.scripts.call import Call
+from rediq_core.scripts.call import Call, Space
 from rediq_core.verbs.enqueue import encode_task, enqueue
 from rediq_core.verbs.exchange import exchange
+from rediq_core.verbs.history import read_history, roll
 from rediq_core.verbs.inspect import read_page, read_queue, read_tasks
 from rediq_core.verbs.lease import reap, renew
 from rediq_core.verbs.listing import read_ids
@@ -150,10 +151,18 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
         "progress": _progress,
         "sweep": _sweep,
         "read_queue": lambda q: read_queue(q.rig.space, q.rig.queue, minute=q.rig.minute),
+        "roll": lambda q: roll(_a_minute_later(q), q.rig.queue, q.rig.minute),
+        "read_history": lambda q: read_history(
+            q.rig.space, q.rig.queue, q.rig.minute, buckets=[q.rig.minute // 60]
+        ),
         "read_tasks": lambda q: read_tasks(q.rig.space, q.rig.queue, [*q.places(), "nope"]),
         **{f"read_page {zset}": _page(zset) for zset in PLACES},
         **{f"read_ids {zset}": _ids(zset) for zset in PLACES},
     }
+
+
+def _a_minute_later(q: Lively) -> Space:
+    return Space(q.rig.namespace, q.rig.now_ms + 60_000)
 
 
 def _page(zset: str) -> Callable[[Lively], Call[Any]]:
