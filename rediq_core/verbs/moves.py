@@ -6,6 +6,7 @@ admin floor; the legal sources and targets of each verb are decided in moves.lua
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,11 +41,12 @@ class Act:
         verb: What to do.
         by: Who does it, as "user@host".
         reason: Why, or "".
-        operation: Names this act in the audit and for undo. A repeat of the same verb of the same
-            operation from the same first id answers what the first call did; "" never repeats.
+        operation: Names this act in the audit and for undo. It acts on each task once: sent again,
+            also in other batches, it leaves what it has done as it became. "" for no name.
         expect: Act only on tasks in this state; "" for any the verb takes.
         purge_ms: For delete: time in trash; 0 deletes for good.
         due_ms: For reschedule: when, in epoch ms.
+        of: For restore: only what this operation put into trash; "" for all.
         is_forced: For cancel: kill what does not stop by itself.
     """
 
@@ -55,6 +57,7 @@ class Act:
     expect: str = ""
     purge_ms: int = TRASH_MS
     due_ms: int = 0
+    of: str = ""
     is_forced: bool = False
 
     def note(self) -> str:
@@ -81,7 +84,8 @@ class Moved:
 
     Attributes:
         now_ms: Server time.
-        words: For each id in order: moved, intent, unknown, unique, or the state it was left in.
+        words: For each id in order: moved, already, intent, unknown, unique, or the state it was
+            left in.
         deliver: Parents whose children must be told now.
     """
 
@@ -92,19 +96,26 @@ class Moved:
 
 def move(space: Space, queue: str, act: Act, ids: Sequence[str], *, minute: int) -> Call[Moved]:
     """Act on up to MAX_MOVES tasks of one queue: one round trip, O(log n) each."""
-    is_named = act.operation and ids
     args = [
         act.verb.value,
         act.expect,
         act.note(),
         act.operation,
-        f"{act.verb}/{act.operation}/{ids[0]}" if is_named else "",
+        _request_of(act, ids) if act.operation else "",
         act.purge_ms,
         act.due_ms,
+        act.of,
         len(ids),
         *ids,
     ]
     return space.call(load("moves"), queue, args, _read_moved, minute=minute)
+
+
+def _request_of(act: Act, ids: Sequence[str]) -> str:
+    """Name one batch by all that is asked of it, so that no other batch reads as its repeat."""
+    asked = "\n".join([act.verb, act.expect, str(act.purge_ms), str(act.due_ms), act.of, *ids])
+    digest = hashlib.sha1(asked.encode("utf-8", "backslashreplace"), usedforsecurity=False)
+    return f"{act.operation}/{digest.hexdigest()[:16]}"
 
 
 def _read_moved(reply: Reply) -> Moved:

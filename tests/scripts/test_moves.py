@@ -292,3 +292,57 @@ def test_five_hundred_ids_fit_one_call(rig: Rig) -> None:
 
     assert rig.move(MoveVerb.DELETE, *[task.id for task in tasks]).words == ("moved",) * 500
     assert len(rig.ids("trash")) == 500
+
+
+def test_an_operation_acts_on_each_task_once(rig: Rig) -> None:
+    seed(rig, "dead", "t1")
+    seed(rig, "dead", "t2")
+    rig.move(MoveVerb.RETRY, "t1", operation="op1")
+    worker = rig.worker()
+    worker.settle(*[died(task)._replace(line='{"o":"dead","a":1}\n') for task in worker.claim(1)])
+    assert rig.places("t1") == ["dead"]
+
+    words = rig.move(MoveVerb.RETRY, "t1", "t2", operation="op1").words
+
+    assert words == ("already", "moved")
+    assert rig.move(MoveVerb.RETRY, "t1", operation="op2").words == ("moved",)
+
+
+def test_a_batch_that_begins_alike_is_no_repeat(rig: Rig) -> None:
+    seed(rig, "dead", "t1")
+    seed(rig, "dead", "t2")
+    rig.move(MoveVerb.RETRY, "t1", operation="op1")
+
+    assert rig.move(MoveVerb.RETRY, "t1", "t2", operation="op1").words == ("already", "moved")
+
+
+def test_a_restored_task_has_its_key_for_as_long_as_before(rig: Rig) -> None:
+    rig.enqueue(Task("mail", id="t1", unique_key="k", unique_for="1h"))
+    before = rig.hash("unique")
+    rig.move(MoveVerb.DELETE, "t1")
+    assert rig.hash("unique") == {}
+    rig.advance(60_000)
+
+    rig.move(MoveVerb.RESTORE, "t1")
+
+    assert rig.hash("unique") == before == {"k": f"t1|{START_MS + 3_600_000}"}
+
+
+def test_only_what_an_operation_deleted_is_restored_of_it(rig: Rig) -> None:
+    seed(rig, "dead", "t1")
+    seed(rig, "dead", "t2")
+    rig.move(MoveVerb.DELETE, "t1", operation="op1")
+    rig.move(MoveVerb.DELETE, "t2", operation="op2")
+
+    assert rig.move(MoveVerb.RESTORE, "t1", "t2", of="op1").words == ("moved", "trash")
+    assert (rig.places("t1"), rig.places("t2")) == (["dead"], ["trash"])
+
+
+@pytest.mark.parametrize("verb", [MoveVerb.RETRY, MoveVerb.DELETE])
+def test_a_task_in_two_places_is_in_one_after_a_verb(rig: Rig, verb: MoveVerb) -> None:
+    seed(rig, "dead")
+    rig.client.zadd(rig.key("pending"), {"t1": 1})
+
+    assert rig.move(verb, "t1").words == ("moved",)
+
+    assert rig.places("t1") == [TARGETS[verb]]

@@ -18,8 +18,8 @@ def snapshot_of(rig: Rig) -> dict[str, object]:
     policy = rig.hash("policy")
     trashed = {}
     for task_id, row in rig.hash("trashed").items():
-        zset, score, _, cause = row.split("|")
-        trashed[task_id] = (zset, int(float(score)), cause)
+        zset, score, _, cause, *till_ms = row.split("|")
+        trashed[task_id] = (zset, int(float(score)), cause, int(till_ms[0]) if till_ms else 0)
     unique = {}
     for key, row in rig.hash("unique").items():
         owner, _, till_ms = row.rpartition("|")

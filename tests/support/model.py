@@ -53,7 +53,8 @@ class Known:
     settled_tokens: set[str] = field(default_factory=set)
     intent: str = ""
     cause: str = ""
-    former: tuple[str, int, str] | None = None
+    key_till_ms: int = 0
+    former: tuple[str, int, str, int] | None = None
 
     @property
     def state(self) -> str:
@@ -132,6 +133,11 @@ class Model:
             till_ms = self.unique[key][1]
         self.unique[key] = (task_id, till_ms)
         return ""
+
+    def _till_of(self, task: Known) -> int:
+        """Return when the key that a task holds is free again; 0 if it does not end, or has none."""
+        owner, till_ms = self.unique.get(task.unique, ("", 0))
+        return till_ms if owner == task.id else 0
 
     def _release_key(self, task: Known) -> None:
         if self.unique.get(task.unique, ("", 0))[0] == task.id:
@@ -308,10 +314,16 @@ class Model:
             return "intent"
         former = task.former[0] if task.former else ""
         if verb is MoveVerb.RETRY or (verb is MoveVerb.RESTORE and former in UNFINISHED):
-            if task.unique and self._take_key(task.id, task.unique, 0, "raise"):
+            till_ms = task.former[3] if task.former and verb is MoveVerb.RESTORE else 0
+            for_ms = till_ms - self.now_ms if till_ms else 0
+            if task.unique and self._take_key(task.id, task.unique, for_ms, "raise"):
                 return "unique"
+            if till_ms and task.unique:
+                self.unique[task.unique] = (task.id, till_ms)
         elif verb in (MoveVerb.CANCEL, MoveVerb.DELETE):
+            key_till_ms = self._till_of(task)
             self._release_key(task)
+            task.key_till_ms = key_till_ms
         self._act(verb, task, purge_ms, due_ms)
         return "moved"
 
@@ -328,12 +340,12 @@ class Model:
             case MoveVerb.DELETE if purge_ms == 0:
                 del self.tasks[task.id]
             case MoveVerb.DELETE:
-                task.former = (task.zset, task.score, task.cause)
+                task.former = (task.zset, task.score, task.cause, task.key_till_ms)
                 task.cause = ""
                 task.put("trash", self.now_ms + purge_ms)
             case MoveVerb.RESTORE:
                 assert task.former is not None
-                zset, score, task.cause = task.former
+                zset, score, task.cause, _ = task.former
                 task.put(zset, score)
                 task.former = None
             case MoveVerb.RESCHEDULE:

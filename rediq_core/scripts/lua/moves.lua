@@ -1,18 +1,21 @@
 #!lua flags=allow-oom
 -- moves: what an operator does to tasks: each id is checked and moved or left, alone.
 -- KEYS tasks pending suspects held active delayed retry waiting completed cancelled dead kept trash
--- KEYS trashed runs tries cancels unique needs dependents outbox policy counters causes errors
--- KEYS requests audit events wake minute
--- ARGV now:ms verb:word expect:state by:json operation:id request:id purge:ms due:ms tasks:int
+-- KEYS trashed runs tries cancels unique needs dependents outbox groups groups_due policy counters
+-- KEYS causes errors requests audit events wake minute
+-- ARGV now:ms verb:word expect:state by:json operation:id request:id purge:ms due:ms of:id tasks:int
 -- then the ids
 --   verb retry (dead, retry, cancelled -> pending, attempts fresh), run (delayed, retry -> pending),
 --   cancel (unfinished -> cancelled; active -> intent), delete (all but active -> trash; purge 0:
 --   gone for good), restore (trash -> where it was), reschedule (pending, delayed, retry -> delayed)
+--   operation: acts on each task once, however often and in whatever batches it is sent
 --   request: names this very call; a repeat returns what the first did; "" never repeats
+--   of: restore only what this operation put into trash; "" for all
 --   expect: act only on tasks in this state; "" for any the verb takes
 -- RETURNS [now, deliver, word, word …] in the order of the ids
---   word moved, intent, unknown, unique (its key is taken), or the state it was left in
--- MOVES *->pending|delayed|cancelled|trash trash->*
+--   word moved, already (by this operation), intent, unknown, unique (its key is taken), or the state
+--   it was left in
+-- MOVES *->pending|waiting|delayed|cancelled|trash trash->* waiting->pending
 --@include now
 --@include tools
 --@include place
@@ -22,9 +25,11 @@
 --@include runs
 --@include wake
 --@include count
+--@include groups
 --@include unique
 --@include find
 --@include acts
+--@include places
 local before, words = a_request ~= '' and redis.call('HGET', k_requests, a_request), {}
 if before then
   local parents, said = string.match(before, '^0|%d+|([^|]*)|(.*)$')
@@ -35,42 +40,59 @@ for _, key in ipairs({k_tasks, k_trashed, k_runs, k_tries, k_cancels, k_policy, 
   redis.call('HLEN', key)
 end
 for _, zset in ipairs(ZSETS) do redis.call('ZCARD', zset[2]) end
-for _, key in ipairs({k_held, k_kept, k_needs, k_outbox, k_errors}) do redis.call('ZCARD', key) end
+for _, key in ipairs({k_held, k_kept, k_needs, k_outbox, k_groups, k_groups_due, k_errors}) do redis.call('ZCARD', key) end
 redis.call('XLEN', k_audit)
 redis.call('XLEN', k_events)
 redis.call('LLEN', k_wake)
-local lines, moved, intents = {}, 0, 0
+local moved, intents = 0, 0
+local function line_of(state)
+  local mark = a_operation ~= '' and ',"i":"' .. a_operation .. '"' or ''
+  return '{"o":"' .. a_verb .. '","t":' .. int(now) .. ',"f":"' .. state .. '","n":' .. a_by .. mark .. '}\n'
+end
+-- For good, by way of the trash: where this stops half way, the sweep or a repeat goes on.
+local function purge_now(id, found)
+  leave_all_but(found, k_trash)
+  forget({id})
+  redis.call('ZREM', k_trash, id)
+  moved = moved + 1
+  return 'moved'
+end
+-- The line first and the old places last: a script that stops between finds its way on the repeat.
 local function act(id)
   local stored = redis.call('HGET', k_tasks, id)
-  local from, key, score, state, member = find(id, stored)
-  if not from or not stored then return 'unknown' end
-  if not TAKES[a_verb][state] or (a_expect ~= '' and a_expect ~= state) then return state end
-  if state == 'active' then
+  local found = places_of_task(id, stored)
+  if #found == 0 then return 'unknown' end
+  local place, mark = place_to_leave(found), mark_of(id)
+  local is_taken = takes(place)
+  if mark == 'past' or (mark and not is_taken) then return 'already' end
+  if purges and place.state == 'trash' and redis.call('HEXISTS', k_trashed, id) == 0 then return purge_now(id, found) end
+  if not stored then return 'unknown' end
+  if not is_taken or not is_of(id) then return place.state end
+  if place.state == 'active' then
     redis.call('HSET', k_cancels, id, a_by)
     intents = intents + 1
     return 'intent'
   end
   local _, unique = names_of(stored)
-  if owes_key(id, state) then
-    if take_unique(id, unique) then return 'unique' end
-  elseif a_verb == 'cancel' or a_verb == 'delete' then
+  if owes_key(id, place.state) and keep_unique(id, unique) then return 'unique' end
+  if not purges and not mark then append_runs({id, line_of(place.state)}) end
+  if place.name == 'pending' or place.name == 'waiting' then leave_group(id, stored, step) end
+  local key = ACTS[a_verb](id, stored, place, found, unique)
+  if a_verb == 'cancel' or a_verb == 'delete' then
     release_unique(id, unique)
     tell_children(id)
   end
-  if ACTS[a_verb](id, stored, from, score) ~= key then redis.call('ZREM', key, member) end
-  if purge > 0 or a_verb ~= 'delete' then
-    add(lines, id, '{"o":"' .. a_verb .. '","t":' .. int(now) .. ',"f":"' .. state .. '","n":' .. a_by .. '}\n')
-  end
+  if purges then return purge_now(id, found) end
+  leave_all_but(found, key)
   moved = moved + 1
   return 'moved'
 end
-for i = 1, tonumber(a_tasks) do words[i] = act(ARGV[9 + i]) end
-append_runs(lines)
+for i = 1, tonumber(a_tasks) do words[i] = act(ARGV[10 + i]) end
 if moved + intents > 0 then
   redis.call('XADD', k_audit, 'MAXLEN', '~', 10000, '*', 'verb', a_verb, 'by', a_by, 'operation', a_operation,
-    'count', moved + intents, 'first', ARGV[10])
+    'count', moved + intents, 'first', ARGV[11])
   redis.call('XADD', k_events, 'MAXLEN', '~', 2000, '*', 'kind', a_verb, 'by', a_by, 'count', moved + intents,
-    'id', ARGV[10])
+    'id', ARGV[11])
 end
 if a_request ~= '' then
   redis.call('HSET', k_requests, a_request,

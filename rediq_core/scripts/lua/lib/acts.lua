@@ -1,5 +1,6 @@
 -- acts: what each verb of an operator does to one task whose state allows it. An act puts the task into
--- its new place and returns that zset; the caller then removes it from the old one.
+-- its new place and returns that zset; the caller then removes it from the old ones. Each may be done
+-- again after it stopped half way.
 local TAKES = {
   retry = {dead = 1, retry = 1, cancelled = 1}, run = {delayed = 1, retry = 1},
   cancel = {pending = 1, delayed = 1, retry = 1, waiting = 1, active = 1},
@@ -7,7 +8,7 @@ local TAKES = {
   restore = {trash = 1}, reschedule = {pending = 1, delayed = 1, retry = 1},
 }
 local step, due, purge = tonumber(redis.call('HGET', k_policy, 'step') or nil), tonumber(a_due), tonumber(a_purge)
-local woken = false
+local woken, purges = false, a_verb == 'delete' and purge == 0
 local function key_of(name)
   for _, zset in ipairs(ZSETS) do if zset[1] == name then return zset[2] end end
   return k_held
@@ -21,12 +22,17 @@ local function to_end(id, stored, place)
   redis.call('HSET', k_tasks, id, again)
   return again
 end
+-- Into line: pending, or its group, which may make it pending at once. Returns the zset.
+local function enter(id, stored)
+  if join(id, stored, step) then return redis.call('ZSCORE', k_pending, id) and k_pending or k_waiting end
+  redis.call('ZADD', k_pending, int(score_of(stored, step)), id)
+  return k_pending
+end
 local function enter_pending(id, stored)
   clear_causes({id})
   redis.call('HDEL', k_cancels, id)
-  redis.call('ZADD', k_pending, int(score_of(to_end(id, stored, now), step)), id)
   woken = true
-  return k_pending
+  return enter(id, to_end(id, stored, now))
 end
 local ACTS = {run = enter_pending}
 function ACTS.retry(id, stored)
@@ -39,26 +45,53 @@ function ACTS.cancel(id)
   clear_causes({id})
   return k_cancelled
 end
-function ACTS.delete(id, stored, from, score)
-  if purge == 0 then
-    forget({id})
-    return
+local function till_of(id, unique)
+  local held = unique and unique ~= '' and redis.call('HGET', k_unique, unique)
+  local owner, till = string.match(held or '', '^(.*)|(%d+)$')
+  return owner == id and till ~= '0' and '|' .. till or ''
+end
+function ACTS.delete(id, _, place, _, unique)
+  if purges then
+    redis.call('ZADD', k_trash, int(now), id)
+    return k_trash
   end
-  local print = redis.call('HGET', k_causes, id) or ''
-  redis.call('HSET', k_trashed, id, from .. '|' .. score .. '|' .. a_operation .. '|' .. print)
+  local row = place.name .. '|' .. place.score .. '|' .. a_operation .. '|'
+  -- A row of this very act is kept: when it stopped half way, the cause was cleared already.
+  if string.sub(redis.call('HGET', k_trashed, id) or '', 1, #row) ~= row then
+    local print = redis.call('HGET', k_causes, id) or ''
+    redis.call('HSET', k_trashed, id, row .. print .. till_of(id, unique))
+  end
   redis.call('ZADD', k_trash, int(now + purge), id)
   clear_causes({id})
   return k_trash
 end
 local UNFINISHED = {pending = 1, suspects = 1, held = 1, delayed = 1, retry = 1, waiting = 1}
+-- Returns the zset, the score, the operation that deleted it, the cause, and the end of its unique key.
 local function former_place(id)
-  return string.match(redis.call('HGET', k_trashed, id) or '', '^(%a+)|([^|]*)|([^|]*)|(.*)$')
+  return string.match(redis.call('HGET', k_trashed, id) or '', '^(%a+)|([^|]*)|([^|]*)|([^|]*)|?(%d*)$')
 end
-function ACTS.restore(id, stored)
+local function is_of(id)
+  if a_of == '' then return true end
+  local _, _, operation = former_place(id)
+  return operation == a_of
+end
+local function has_needs(id)
+  return #redis.call('ZRANGEBYLEX', k_needs, '[' .. id .. '>', '(' .. id .. '?', 'LIMIT', 0, 1) > 0
+end
+function ACTS.restore(id, stored, place, found)
   local name, score, _, print = former_place(id)
-  if not name or name == 'pending' or name == 'suspects' then score = int(score_of(stored, step)) end
+  if not name then
+    for _, other in ipairs(found) do
+      if other.key ~= place.key then return other.key end
+    end
+  end
   local key = key_of(name or 'pending')
-  redis.call('ZADD', key, score, name == 'held' and names_of(stored) .. '>' .. id or id)
+  local is_collected = key == k_waiting and group_of(id, stored) and not has_needs(id)
+  if key == k_pending or is_collected then key = enter(id, stored)
+  else
+    if name == 'suspects' then score = int(score_of(stored, step)) end
+    redis.call('ZADD', key, score, name == 'held' and names_of(stored) .. '>' .. id or id)
+  end
   if print and print ~= '' then
     redis.call('HSET', k_causes, id, print)
     redis.call('ZADD', k_errors, 0, print .. '>' .. id)
@@ -73,7 +106,12 @@ function ACTS.reschedule(id, stored)
   woken = true
   return k_delayed
 end
--- A task that comes back unfinished takes its unique key again.
+-- A task that comes back unfinished takes its unique key again, for as long as it had it.
 local function owes_key(id, state)
   return a_verb == 'retry' or (a_verb == 'restore' and state == 'trash' and UNFINISHED[former_place(id) or 'pending'])
+end
+local function keep_unique(id, unique)
+  local _, _, _, _, till = former_place(id)
+  local left = a_verb == 'restore' and tonumber(till or nil)
+  return take_unique(id, unique, left and left - now or nil)
 end
