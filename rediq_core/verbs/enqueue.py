@@ -88,6 +88,8 @@ def encode_task(
     if task.unique_for is not None:
         options += f";f{duration_ms(task.unique_for, 'unique_for')}"
     options += _DUPLICATE[task.on_duplicate]
+    if task.group is not None:
+        options += ";g"
     if unmet:
         options += ";n" + ",".join(unmet)
     return EncodedTask(task.id, options, tail)

@@ -16,7 +16,7 @@ COMMANDS = {
     **dict.fromkeys(
         ["HGET", "HSET", "HDEL", "HMGET", "HLEN", "HKEYS", "HEXISTS", "HGETALL"], (2, 0)
     ),
-    **dict.fromkeys(["HSETNX", "HINCRBY", "LLEN", "RPUSH", "EXPIRE"], (2, 0)),
+    **dict.fromkeys(["HSETNX", "HINCRBY", "LLEN", "RPUSH", "EXPIRE", "TYPE"], (2, 0)),
     **dict.fromkeys(["ZADD", "ZREM", "ZCARD", "ZSCORE", "ZRANGE", "ZREVRANGE"], (2, 0)),
     **dict.fromkeys(["ZRANGEBYSCORE", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"], (2, 0)),
     **dict.fromkeys(["HINCRBYFLOAT", "TIME"], (2, 6)),
@@ -33,6 +33,7 @@ OPTIONS = {
     ("ZRANGEBYSCORE", "LIMIT"): (2, 0),
     ("ZRANGEBYLEX", "LIMIT"): (2, 8),
     ("HSCAN", "COUNT"): (2, 8),
+    ("ZSCAN", "COUNT"): (2, 8),
     ("XADD", "MAXLEN"): (5, 0),
 }
 FLOOR = (6, 0)

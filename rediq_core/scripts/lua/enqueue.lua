@@ -1,18 +1,18 @@
 #!lua
 -- enqueue: take 1 to 500 tasks into one queue; each is taken or refused alone.
 -- KEYS tasks pending suspects held active delayed retry waiting cancelled runs tries unique needs
--- KEYS dependents outbox policy counters causes errors wake minute
+-- KEYS dependents outbox groups groups_due policy counters causes errors wake minute
 -- ARGV now:ms flags:letters tasks:int
 -- then for each task: id options tail
 --   flags R: the queue is in the global set of queues, so mark it registered
 --   options: priority, then any of ;u (it has a unique key) ;d<delay ms> ;a<due ms> ;e<expires ms after due> ;f<unique for ms>
---   ;o<t: return the owner, p: replace it> ;n<parent,parent…: unmet dependencies>
+--   ;o<t: return the owner, p: replace it> ;g (it is collected in a group) ;n<parent,parent…: unmet dependencies>
 --   tail: timeout|flags|type|unique|group|options\npayload
 -- RETURNS [status, now, codes, owner, owner …]
 --   status 1 done, 0 unregistered: nothing done, add the queue to the set and repeat with R
 --   codes, one letter a task: 1 taken, 2 the caller's own repeat, 3 id known with other content,
 --   4 unique key taken (an owner follows), 5 queue full, 6 owner is active, not replaced (owner follows)
--- MOVES (new)->pending|delayed|waiting pending|delayed|retry|waiting->cancelled
+-- MOVES (new)->pending|delayed|waiting pending|delayed|retry|waiting->cancelled waiting->pending
 --@include now
 --@include tools
 --@include place
@@ -21,14 +21,15 @@
 --@include runs
 --@include wake
 --@include count
+--@include groups
 --@include unique
 for _, key in ipairs({k_tasks, k_runs, k_tries, k_policy, k_counters, k_causes, k_minute}) do
   redis.call('HLEN', key)
 end
 for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting, k_cancelled, k_needs,
-  k_outbox, k_errors}) do redis.call('ZCARD', key) end
+  k_outbox, k_groups, k_groups_due, k_errors}) do redis.call('ZCARD', key) end
 redis.call('LLEN', k_wake)
-local policy = redis.call('HMGET', k_policy, 'registered', 'paused', 'step', 'max_len', 'max_blob')
+local policy = redis.call('HMGET', k_policy, 'registered', 'paused', 'step', 'max_len', 'max_blob', 'grouped')
 if not policy[1] then
   if not string.find(a_flags, 'R', 1, true) then return {0, now, ''} end
   redis.call('HSET', k_policy, 'registered', '1')
@@ -48,30 +49,7 @@ local function head(zset)
   local first = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
   return #first > 0 and tonumber(first[2]) or math.huge
 end
--- Places first: a place without its task is passed over, a task without a place would be lost.
-local function write()
-  for name, key in pairs({pending = k_pending, delayed = k_delayed, waiting = k_waiting, needs = k_needs}) do
-    apply('ZADD', key, puts[name])
-    puts[name] = {}
-  end
-  apply('HSET', k_tasks, stores)
-  tally('enqueued', #stores / 2)
-  stores = {}
-end
-local function same(stored, priority, tail)
-  local old, rest = string.match(stored, '^1|(%d+)|%d+|%d+|(.*)$')
-  return old == priority and rest == tail
-end
-local function store(id, priority, place, expires, tail)
-  local stored = '1|' .. priority .. '|' .. int(place) .. '|' .. int(expires) .. '|' .. tail
-  if #stored > 40000 and #stored > biggest then
-    biggest = #stored
-    redis.call('HSET', k_policy, 'max_blob', biggest)
-  end
-  add(stores, id, stored)
-  seen[id] = stored
-  if room then room = room - 1 end
-end
+--@include store
 local function take(id, options, tail)
   local priority = string.match(options, '^%d+')
   if priority == options then
@@ -92,7 +70,12 @@ local function take(id, options, tail)
   due = tonumber(string.match(options, ';a(%d+)')) or due
   local expires = tonumber(string.match(options, ';e(%d+)'))
   local place = due > now and due or now
-  store(id, priority, place, expires and place + expires or 0, tail)
+  local stored = store(id, priority, place, expires and place + expires or 0, tail)
+  local has_group = string.find(options, ';g', 1, true)
+  if has_group and not policy[6] then
+    redis.call('HSET', k_policy, 'grouped', '1')
+    policy[6] = '1'
+  end
   local parents = string.match(options, ';n(.*)$')
   if parents then
     add(puts.waiting, int(now), id)
@@ -101,7 +84,7 @@ local function take(id, options, tail)
     add(puts.delayed, int(due), id)
     nearest = nearest or math.min(head(k_delayed), head(k_retry))
     is_sooner = is_sooner or due < nearest
-  else
+  elseif not (has_group and join(id, stored, step)) then
     add(puts.pending, int(place + tonumber(priority) * (step or STEP)), id)
     is_ready = true
   end
@@ -115,6 +98,6 @@ for i = 1, #ids do
   else codes[i] = take(id, options, tail) end
 end
 write()
-if is_sooner or (is_ready and not policy[2]) then wake() end
+if is_sooner or is_group_new or ((is_ready or is_group_ready) and not policy[2]) then wake() end
 count(counts)
 return {1, now, table.concat(codes), unpack(owners)}

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
 -- reap: give back what dead incarnations held, a chunk of `active` a call.
--- KEYS tasks pending suspects active claims leases cancelled dead runs tries progress cancels unique
--- KEYS dependents outbox policy counters causes errors prints events wake minute
+-- KEYS tasks pending suspects active claims leases waiting cancelled dead runs tries progress cancels
+-- KEYS unique dependents outbox groups groups_due policy counters causes errors prints events wake minute
 -- ARGV now:ms lease:ms start:rank limit:int charge:bit
 --   start: 0 for the latest claims and to end leases, then what the last call returned. The walk goes
 --   from the end to the front: what others settle or claim meanwhile moves nothing past it.
 -- then each incarnation that its own parent knows to be dead; none: those whose lease expired
 -- RETURNS [now, next start or -1, deliver, id, outcome, incarnation, …]
 --   outcome pending, suspect, dead, cancelled; charge 0: a bystander, no loss is counted
--- MOVES active->pending|dead|cancelled
+-- MOVES active->pending|waiting|dead|cancelled waiting->pending
 --@include now
 --@include tools
 --@include place
@@ -18,10 +18,12 @@
 --@include wake
 --@include count
 --@include failure
+--@include groups
 local MAX_LOSSES = 3
 for _, key in ipairs({k_tasks, k_claims, k_runs, k_tries, k_progress, k_cancels, k_counters, k_minute, k_causes,
   k_prints}) do redis.call('HLEN', key) end
-for _, key in ipairs({k_pending, k_suspects, k_active, k_leases, k_cancelled, k_dead, k_outbox, k_errors}) do
+for _, key in ipairs({k_pending, k_suspects, k_active, k_leases, k_waiting, k_cancelled, k_dead, k_outbox, k_groups,
+  k_groups_due, k_errors}) do
   redis.call('ZCARD', key)
 end
 redis.call('LLEN', k_wake)
@@ -72,9 +74,9 @@ local function lose(id, incarnation, tried)
     outcome = 'dead'
   else
     add(lines, id, '{"o":"' .. (a_charge == '1' and 'lost' or 'released') .. '",' .. note .. ',"l":' .. losses .. '}\n')
-    local score = int(score_of(blob, tonumber(policy[3])))
-    if losses == MAX_LOSSES - 1 then add(puts.suspects, score, id) outcome = 'suspect'
-    else add(puts.pending, score, id) end
+    local step = tonumber(policy[3])
+    if losses == MAX_LOSSES - 1 then add(puts.suspects, int(score_of(blob, step)), id) outcome = 'suspect'
+    elseif not join(id, blob, step, true) then add(puts.pending, int(score_of(blob, step)), id) end
   end
   if outcome == 'dead' or outcome == 'cancelled' then
     add(ends, id, unique or '')

@@ -1,10 +1,11 @@
 -- claim: take what may run, in order, under a token; a repeat finds what the first request took.
 -- What a claim takes leaves its place last, when it is active and the request is noted.
 local leaving = {suspects = {}, held = {}, pending = 0}
-local function leave()
+local function leave(step)
   apply('ZREM', k_suspects, leaving.suspects)
   apply('ZREM', k_held, leaving.held)
   if leaving.pending > 0 then redis.call('ZREMRANGEBYRANK', k_pending, 0, leaving.pending - 1) end
+  leave_line(step)
 end
 local function take_held(room, ids)
   for kind in string.gmatch(a_types, '%S+') do
@@ -25,7 +26,8 @@ local function expire(id, stored)
   leaving.pending = leaving.pending - redis.call('ZREM', k_pending, id)
   tally('cancelled')
 end
-local function choose(room)
+-- In a queue with groups what leaves pending is named: their next heads enter it at the same time.
+local function choose(room, limit, is_grouped)
   local ids = {}
   if string.find(a_flags, 's', 1, true) then
     ids = redis.call('ZRANGE', k_suspects, 0, 0)
@@ -35,7 +37,12 @@ local function choose(room)
   if #ids < room then
     local first = redis.call('ZRANGE', k_pending, 0, room - #ids - 1)
     leaving.pending = #first
+    local from = #ids + 1
     for i = 1, #first do ids[#ids + 1] = first[i] end
+    if is_grouped then
+      leaving.pending = 0
+      return with_members(ids, from, limit)
+    end
   end
   return ids
 end
@@ -43,7 +50,8 @@ end
 local function claim(want, policy, lease_ms)
   local room, hint = allowed(want, policy)
   if room < 1 then return {}, hint end
-  local ids = choose(bound(room, tonumber(policy[12])))
+  local max_blob = tonumber(policy[12])
+  local ids = choose(bound(room, max_blob), bound(100, max_blob), policy[13])
   if #ids == 0 then return {}, 0 end
   local stored, claimed, actives, claims = redis.call('HMGET', k_tasks, unpack(ids)), {}, {}, {}
   local tries = redis.call('HLEN', k_tries) > 0 and redis.call('HMGET', k_tries, unpack(ids)) or {}
@@ -66,7 +74,7 @@ local function claim(want, policy, lease_ms)
 end
 -- Also takes what it finds out of the places it came from: the first request may have stopped there.
 local function repeat_reply(due, codes, listed)
-  local claimed = {}
+  local claimed, step = {}, tonumber(redis.call('HGET', k_policy, 'step') or nil)
   for id in string.gmatch(listed, '[^,]+') do
     local stored = redis.call('HGET', k_tasks, id)
     if stored and redis.call('HGET', k_claims, id) == a_caller .. ':' .. a_seq then
@@ -74,8 +82,15 @@ local function repeat_reply(due, codes, listed)
       redis.call('ZREM', k_pending, id)
       redis.call('ZREM', k_suspects, id)
       redis.call('ZREM', k_held, names_of(stored) .. '>' .. id)
+      local name, member, kind = group_of(id, stored)
+      if name then
+        add(opened.ids, id)
+        add(opened.members, member)
+        opened.kinds[name] = kind
+      end
     end
   end
-  return {2, now, tonumber(due), redis.call('ZCARD', k_pending), redis.call('ZCARD', k_held),
+  leave_line(step)
+  return {2, now, next_group(tonumber(due)), redis.call('ZCARD', k_pending), redis.call('ZCARD', k_held),
     redis.call('ZCARD', k_suspects), codes, table.concat(redis.call('ZRANGE', k_outbox, 0, 99), ','), unpack(claimed)}
 end

@@ -5,7 +5,7 @@ local soonest
 -- A task that lost its lease more often than this runs alone; reap decides the same.
 local LOSSES_IN_COMPANY = 1
 local finished = {c = 0, d = 0, x = 0}
-local function settle_all(base, settles, step)
+local function settle_all(base, settles, step, is_grouped)
   if settles == 0 then return '' end
   local ids, codes, gone, ends, cured, lines, seen = {}, {}, {}, {}, {}, {}, {}
   local puts = {c = {}, r = {}, d = {}, s = {}, p = {}, x = {}, h = {}, tries = {}, untried = {}, kept = {},
@@ -39,7 +39,10 @@ local function settle_all(base, settles, step)
         local stored = redis.call('HGET', k_tasks, id)
         local losses = tonumber(string.match(tries, '|(%d+)$')) or 0
         if stored and kind == 'h' then add(puts.h, 0, names_of(stored) .. '>' .. id)
-        elseif stored then add(losses > LOSSES_IN_COMPANY and puts.suspects or puts.p, int(score_of(stored, step)), id) end
+        elseif stored and losses > LOSSES_IN_COMPANY then add(puts.suspects, int(score_of(stored, step)), id)
+        elseif stored and not (is_grouped and join(id, stored, step, true)) then
+          add(puts.p, int(score_of(stored, step)), id)
+        end
       else
         add(puts[kind], int(score), id)
       end

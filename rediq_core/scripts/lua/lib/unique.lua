@@ -6,12 +6,13 @@ local function place_of(id, member)
   end
   if redis.call('ZSCORE', k_held, member) then return k_held, member end
 end
-local function cancel_owner(id, unique, zset, member)
+local function cancel_owner(id, unique, zset, member, stored)
   redis.call('ZADD', k_cancelled, int(now), id)
   append_runs({id, '{"o":"replaced","t":' .. int(now) .. '}\n'})
   tell_children(id)
   clear_causes({id})
   redis.call('ZREM', zset, member)
+  if zset == k_pending or zset == k_waiting then leave_group(id, stored, tonumber(redis.call('HGET', k_policy, 'step') or nil)) end
   redis.call('HDEL', k_unique, unique)
   tally('cancelled')
 end
@@ -28,7 +29,7 @@ local function take_unique(id, unique, for_ms, on_duplicate)
       if stored and zset then
         if on_duplicate ~= 'p' then return '4', owner end
         if zset == k_active then return '6', owner end
-        cancel_owner(owner, unique, zset, member)
+        cancel_owner(owner, unique, zset, member, stored)
       end
     end
   end
