@@ -40,10 +40,18 @@ hours days  hash    rolled up: number of the hour or day -> field n field n …;
 causes      hash    id -> fingerprint, of tasks in retry and dead
 errors      zset    fingerprint>id -> 0
 prints      hash    fingerprint -> summary; fingerprint>first, >last, >count
-fired       hash    schedule -> last epoch enqueued
+fired       hash    schedule -> last epoch decided; schedule>last id, >log history, >missed count
 audit       stream  what operators did
 events      stream  failures, deaths, operators; every move while followed
 wake        list    at most one marker: something is claimable
+
+Keys of no queue that scripts touch; those of workers are in verbs/presence.py:
+
+schedules      hash    name -> source|rev|timing|JSON; name|task, |paused, |set (verbs/schedule.py)
+schedules_due  zset    name -> due ms, inf while it is paused
+journal        stream  what operators did to what is in no queue: schedules, workers, queues
+ops            zset    operation -> began ms, of what operators did to tasks
+op:<id>        hash    one of them (verbs/operations.py), 30 d
 """
 
 from __future__ import annotations
@@ -65,14 +73,20 @@ STREAMS: Final = frozenset({"audit", "events"})
 LISTS: Final = frozenset({"wake"})
 QUEUE_KEYS: Final = HASHES | ZSETS | STREAMS | LISTS
 GLOBAL_KEYS: Final = frozenset(
-    {"queues", "workers", "worker", "commands", "schedules", "schedules_due", "ops", "schema"}
+    "queues workers worker commands schedules schedules_due ops op journal schema".split()
 )
+# What stands in a queue's place in keys of no queue; no queue can be called so.
+GLOBAL_TAG: Final = "~"
+# Keys of no queue that scripts may declare, with their types; no script touches both kinds.
+GLOBAL_TYPES: Final = {"schedules": "hash", "schedules_due": "zset", "journal": "stream"}
 # How long a minute bucket lives, in seconds: a day, and two hours for the roll-up to catch up.
 MINUTE_TTL_S: Final = 26 * 3_600
 
 
 def redis_type(name: str) -> str:
-    """Return the Redis type a queue's key has: hash, zset, stream or list."""
+    """Return the Redis type a key has that scripts touch: hash, zset, stream or list."""
+    if name in GLOBAL_TYPES:
+        return GLOBAL_TYPES[name]
     for kind, names in (("hash", HASHES), ("zset", ZSETS), ("stream", STREAMS), ("list", LISTS)):
         if name in names:
             return kind

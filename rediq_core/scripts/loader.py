@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from rediq_core.keys import QUEUE_KEYS
+from rediq_core.keys import GLOBAL_TYPES, QUEUE_KEYS
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
 _SHEBANG = re.compile(r"#!lua(?: flags=([a-z,-]+))?\n")
@@ -83,7 +83,8 @@ def parse(name: str, text: str) -> Script:
     returns, moves = _line(rest, "RETURNS"), _line(rest, "MOVES")
     if purpose is None or not keys or not returns or not moves:
         raise ScriptError(f"{name}.lua lacks its sentence, KEYS, RETURNS or MOVES")
-    unknown = set(keys) - QUEUE_KEYS
+    # All of one queue, or all of none: only keys of one hash tag may meet in a script.
+    unknown = set(keys) - (GLOBAL_TYPES.keys() if keys[0] in GLOBAL_TYPES else QUEUE_KEYS)
     if unknown or len(set(keys)) != len(keys) or "minute" in keys[:-1]:
         raise ScriptError(
             f"{name}.lua: KEYS not in the schema, twice, or minute not last: {unknown}"
