@@ -34,6 +34,7 @@ from tests.support.rig import (
     snoozed,
     unknown_type,
 )
+from tests.support.schedules import schedule_calls
 
 
 class Lively:
@@ -156,6 +157,7 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
             q.rig.space, q.rig.queue, q.rig.minute, buckets=[q.rig.minute // 60]
         ),
         "read_tasks": lambda q: read_tasks(q.rig.space, q.rig.queue, [*q.places(), "nope"]),
+        **schedule_calls(),
         **{f"read_page {zset}": _page(zset) for zset in PLACES},
         **{f"read_ids {zset}": _ids(zset) for zset in PLACES},
     }
