@@ -18,6 +18,7 @@ from typing import TypeVar, cast, overload
 
 from rediq_core import keys
 from rediq_core.client import plan
+from rediq_core.client.hurrying import cancel_order, push_cancel
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError, TaskNotFound, WrongState
 from rediq_core.model.durations import Duration, duration_ms
@@ -297,7 +298,8 @@ class Client:
             force: Kill a process handler that does not stop by itself.
 
         Returns:
-            CANCELLED if it is cancelled now, ACTIVE if it runs and its worker was asked.
+            CANCELLED if it is cancelled now, ACTIVE if it runs and its worker was asked: an async
+            handler is cancelled within a second, a plain one sees `ctx.cancelled`.
 
         Raises:
             TaskNotFound: No queue knows it.
@@ -306,8 +308,12 @@ class Client:
         view = await self.get(task if isinstance(task, str) else task.id)
         act = Act(MoveVerb.CANCEL, plan.actor(), reason, is_forced=force)
         call = move(self._space, view.queue, act, [view.id], minute=self._minute)
-        word = (await self._executor.run(call, deadline_s=self._deadline_s)).words[0]
-        return cancelled_state(view, word)
+        moved = await self._executor.run(call, deadline_s=self._deadline_s)
+        state = cancelled_state(view, moved.words[0])
+        if state is TaskState.ACTIVE:
+            order = cancel_order(view.queue, view.id, moved.now_ms, by=act.by, is_forced=force)
+            await push_cancel(self._executor, self.namespace, view.queue, order)
+        return state
 
 
 def cancelled_state(view: TaskView, word: str) -> TaskState:

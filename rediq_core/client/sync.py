@@ -17,6 +17,7 @@ from typing import TypeVar, cast, overload
 from rediq_core import keys
 from rediq_core.client import plan
 from rediq_core.client.aio import cancelled_state
+from rediq_core.client.hurrying import cancel_order, push_cancel_sync
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
 from rediq_core.model.durations import Duration, duration_ms
@@ -186,5 +187,9 @@ class SyncClient:
         view = self.get(task if isinstance(task, str) else task.id)
         act = Act(MoveVerb.CANCEL, plan.actor(), reason, is_forced=force)
         call = move(self._space, view.queue, act, [view.id], minute=self._minute)
-        word = self._executor.run(call, deadline_s=self._deadline_s).words[0]
-        return cancelled_state(view, word)
+        moved = self._executor.run(call, deadline_s=self._deadline_s)
+        state = cancelled_state(view, moved.words[0])
+        if state is TaskState.ACTIVE:
+            order = cancel_order(view.queue, view.id, moved.now_ms, by=act.by, is_forced=force)
+            push_cancel_sync(self._executor, self.namespace, view.queue, order)
+        return state

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -55,6 +55,7 @@ class Order:
         queue: For cancel: the task's queue.
         task: For cancel: the task's id.
         is_forced: Kill what does not stop by itself.
+        by: Who says it, as "user@host".
     """
 
     do: Do
@@ -63,6 +64,11 @@ class Order:
     queue: str = ""
     task: str = ""
     is_forced: bool = False
+    by: str = ""
+
+    def to(self, worker: str) -> Order:
+        """Return the same order for one of a supervisor's workers."""
+        return replace(self, worker=worker)
 
     def line(self) -> str:
         """Return the order as it lies in the list."""
@@ -71,6 +77,8 @@ class Order:
             row |= {"queue": self.queue, "task": self.task}
         if self.is_forced:
             row["force"] = True
+        if self.by:
+            row["by"] = self.by
         return json.dumps(row, separators=(",", ":"))
 
 
@@ -85,6 +93,7 @@ def parse_order(line: bytes) -> Order | None:
             queue=str(raw.get("queue", "")),
             task=str(raw.get("task", "")),
             is_forced=raw.get("force") is True,
+            by=str(raw.get("by", "")),
         )
     except (ValueError, KeyError):
         return None

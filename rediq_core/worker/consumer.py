@@ -45,10 +45,12 @@ class ConsumerHooks:
     Attributes:
         deliver: Tells children of these parents of a queue that they finished.
         on_lost: A lane lost its lease.
+        on_spent: It has claimed all that it may, and claims no more.
     """
 
     deliver: Callable[[str, Sequence[str]], Awaitable[None]]
     on_lost: Callable[[Lane], None]
+    on_spent: Callable[[], None]
 
 
 class Consumer:
@@ -70,6 +72,7 @@ class Consumer:
         clock: Clock,
         *,
         is_strict: bool = False,
+        max_claims: int = 0,
     ) -> None:
         self.lanes = list(lanes)
         self.is_connected = False
@@ -90,6 +93,8 @@ class Consumer:
         self._is_legacy = False
         self._solitude = Solitude()
         self._lag_ms = 0
+        self._has_limit = max_claims > 0
+        self._claims_left = max_claims
 
     def ring(self) -> None:
         """Have the loop look again: a run ended, or a command came."""
@@ -108,9 +113,11 @@ class Consumer:
     @property
     def is_drained(self) -> bool:
         """Nothing runs and nothing waits to be settled."""
-        return not self._batch and self._executor.busy == 0 and not self._has_results()
+        return not self._batch and self._executor.busy == 0 and not self.has_results
 
-    def _has_results(self) -> bool:
+    @property
+    def has_results(self) -> bool:
+        """Something waits to be settled."""
         return any(lane.results for lane in self.lanes)
 
     async def run(self) -> None:
@@ -142,7 +149,8 @@ class Consumer:
     def _free(self) -> int:
         if not self._is_claiming or self._is_paused or self._solitude.is_kept:
             return 0
-        return self._executor.free - len(self._batch)
+        free = self._executor.free - len(self._batch)
+        return min(free, self._claims_left) if self._has_limit else free
 
     @property
     def _is_idle(self) -> bool:
@@ -151,12 +159,12 @@ class Consumer:
     def _pick(self) -> Lane | None:
         """Return the lane to exchange with now, or None if none has anything to do."""
         now_s = self._loop.time()
-        if self._is_idle and not self._has_results():
+        if self._is_idle and not self.has_results:
             self._solitude.end()
         free = self._free()
         if free > 0 and self._solitude.is_sought(self.lanes, now_s):
             free = 0
-            if self._is_idle and not self._has_results():
+            if self._is_idle and not self.has_results:
                 return next(lane for lane in self.lanes if lane.suspects > 0)
         ready = [lane for lane in self.lanes if self._is_ready(lane, free, now_s)]
         if len(ready) < 2 or self._is_strict:
@@ -194,10 +202,17 @@ class Consumer:
         for task_id, token, error in reply.unreadable:
             lane.results.append(settling.unreadable(task_id, token, error.message))
         self._batch += [(lane, task) for task in reply.claimed]
+        if self._has_limit and reply.claimed:
+            self._spend(len(reply.claimed))
         if is_solo:
             self._solitude.asked(reply.claimed, self._loop.time())
         if reply.deliver:
             await self._hooks.deliver(lane.queue, reply.deliver)
+
+    def _spend(self, claims: int) -> None:
+        self._claims_left -= claims
+        if self._claims_left <= 0:
+            self._hooks.on_spent()
 
     def lose(self, queue: str, incarnation: int) -> None:
         """The keeper says that this life's lease is gone: cancel what it claimed."""

@@ -28,7 +28,7 @@ class Desk:
         executor: Runs calls over it.
         space: Where keys are.
         queues: The queues served, in order.
-        seats: The task processes; their number is fixed, who sits in them is not.
+        seats: The task processes, those that are being replaced too; it changes.
         keeper: Renews and reaps; knows whether Redis answers.
         is_stopping: Whether the worker was told to end.
     """

@@ -30,6 +30,7 @@ from rediq_core.worker.handler_messages import (
     pack_run,
 )
 from rediq_core.worker.handler_peer import HandlerProcessDied, Peer, describe_status
+from rediq_core.worker.memory import rss_of
 
 # Seconds a run that was told to stop has until it is killed. Less than the supervisor's own
 # patience with the task process.
@@ -78,6 +79,7 @@ class HandlerPool:
         grace_s: float = DEFAULT_GRACE_S,
         start_timeout_s: float = DEFAULT_START_TIMEOUT_S,
         max_runs: int = 0,
+        max_rss_bytes: int = 0,
     ) -> None:
         """Describe the processes; starts none.
 
@@ -89,6 +91,7 @@ class HandlerPool:
             grace_s: From SIGTERM to SIGKILL when a run is stopped; 0 kills at once.
             start_timeout_s: For the imports of a new process.
             max_runs: A process ends after so many runs; 0 for no limit.
+            max_rss_bytes: A process ends after a run that left it with more memory; 0 for any.
         """
         self._specs = tuple(handler_specs)
         self._root = import_root
@@ -96,6 +99,7 @@ class HandlerPool:
         self._grace_s = grace_s
         self._start_timeout_s = start_timeout_s
         self._max_runs = max_runs
+        self._max_rss_bytes = max_rss_bytes
         self._idle: list[Peer] = []
         self._peers: set[Peer] = set()
         self._runs: dict[Context, _Run] = {}
@@ -263,12 +267,17 @@ class HandlerPool:
         if not is_free or not peer.is_alive:
             peer.kill()
             return
-        if self._is_closed or (self._max_runs and peer.runs >= self._max_runs):
+        if self._is_closed or self._is_used_up(peer):
             peer.retire()
             return
         self._idle.append(peer)
         if len(self._idle) > self._size:
             self._idle.pop(0).retire()
+
+    def _is_used_up(self, peer: Peer) -> bool:
+        if self._max_runs and peer.runs >= self._max_runs:
+            return True
+        return bool(self._max_rss_bytes) and rss_of(peer.pid) > self._max_rss_bytes
 
     async def _supervise(self, run: _Run, registration: Registration, ctx: Context) -> bytes:
         conversation = asyncio.create_task(self._converse(run, registration, ctx))

@@ -52,6 +52,8 @@ class WorkerPlan:
         grace_ms: How long running tasks may go on after a stop was asked for.
         is_strict: Queues in their order instead of by weight.
         max_tasks: Runs after which a task process is replaced; 0 for never.
+        max_rss_bytes: Memory above which a task process is replaced; 0 for any.
+        wedged_ms: An idle consumer that stands still for so long has its process replaced.
         is_burst: End when there is nothing left to do.
         burst_wait_ms: Retries due within this are waited for.
         retention: For queues that nobody ever said anything about.
@@ -70,6 +72,8 @@ class WorkerPlan:
     is_burst: bool = False
     burst_wait_ms: int = 60_000
     retention: Retention = DEFAULT_RETENTION
+    max_rss_bytes: int = 0
+    wedged_ms: int = 30_000
 
 
 def plan_worker(
@@ -125,6 +129,7 @@ def plan_worker(
         worker.max_tasks_per_child,
         burst_wait_ms=worker.burst_wait_ms,
         retention=_retention(settings.retention),
+        max_rss_bytes=worker.max_rss_bytes,
     )
 
 

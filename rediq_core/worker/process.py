@@ -16,25 +16,20 @@ import random
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rediq_core.client import Client, SyncClient
-from rediq_core.clock import SYSTEM_CLOCK, Clock
+from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
-from rediq_core.handlers.context import Context, Dependency, SyncContext, share_run
+from rediq_core.handlers.context import Context
 from rediq_core.handlers.loading import import_root, load_mux
 from rediq_core.handlers.mux import Mux
 from rediq_core.handlers.registration import Registration
-from rediq_core.model.claimed import ClaimedTask
-from rediq_core.model.task import Task
-from rediq_core.opening import open_async, open_sync
+from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
-from rediq_core.scripts.executor import AsyncExecutor, SyncExecutor
+from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.verbs.lease import Reaped
-from rediq_core.verbs.progress import ProgressReport, report_progress
 from rediq_core.worker import settling
 from rediq_core.worker.consumer import Consumer, ConsumerHooks
 from rediq_core.worker.executor import Executor
@@ -42,7 +37,9 @@ from rediq_core.worker.handler_pool import HandlerPool
 from rediq_core.worker.lanes import Lane
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
 from rediq_core.worker.plan import WorkerPlan
+from rediq_core.worker.runtime import ProcessRuntime
 from rediq_core.worker.slots import SlotTable
+from rediq_core.worker.threads import ThreadRunner
 
 log = logging.getLogger("rediq.worker")
 # Exit status of a task process whose parent died; it finished what it ran.
@@ -51,80 +48,12 @@ ORPHANED = 71
 UNUSABLE = 2
 # Seconds that cancelled handlers get before their tasks are handed back without them.
 _CANCEL_GRACE_S = 0.5
-# Seconds for the last settles.
-_FLUSH_S = 2.0
-# Seconds between sending progress of all running tasks together.
-_PROGRESS_S = 0.2
-
-
-class ProcessRuntime:
-    """What contexts of this process need; see handlers.context.Runtime."""
-
-    def __init__(self, plan: WorkerPlan, executor: AsyncExecutor) -> None:
-        self._plan = plan
-        self._executor = executor
-        self._space = Space(plan.server.namespace)
-        self._loop = asyncio.get_running_loop()
-        self._reports: dict[str, tuple[str, ProgressReport]] = {}
-        self._is_scheduled = False
-        self._sync: SyncClient | None = None
-        self._sending: set[asyncio.Task[None]] = set()
-        self.client = Client(executor=executor, namespace=plan.server.namespace)
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of deadlines."""
-        return SYSTEM_CLOCK
-
-    def enqueue(self, task: Task[object]) -> Awaitable[str]:
-        """Enqueue from the event loop."""
-        return self.client.enqueue(task)
-
-    def enqueue_sync(self, task: Task[object]) -> str:
-        """Enqueue from a thread."""
-        if self._sync is None:
-            self._sync = SyncClient(
-                executor=SyncExecutor(open_sync(self._plan.server)),
-                namespace=self._plan.server.namespace,
-            )
-        return self._sync.enqueue(task)
-
-    def report_progress(self, task: ClaimedTask, percent: float, message: str) -> None:
-        """Keep the latest report; sent with others a little later."""
-        report = ProgressReport(task.id, task.token, percent, message)
-        self._loop.call_soon_threadsafe(self._note, task.queue, report)
-
-    def _note(self, queue: str, report: ProgressReport) -> None:
-        self._reports[report.id] = (queue, report)
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._loop.call_later(_PROGRESS_S, self._send_soon)
-
-    def _send_soon(self) -> None:
-        self._is_scheduled = False
-        by_queue: dict[str, list[ProgressReport]] = {}
-        for queue, report in self._reports.values():
-            by_queue.setdefault(queue, []).append(report)
-        self._reports.clear()
-        sending = self._loop.create_task(self._send(by_queue))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
-
-    async def _send(self, by_queue: dict[str, list[ProgressReport]]) -> None:
-        calls = [report_progress(self._space, queue, rows) for queue, rows in by_queue.items()]
-        for reply in await self._executor.run_many(calls):
-            if isinstance(reply, RediqError):
-                log.debug("progress was not kept: %s", reply.message)
-
-    def dependencies(self, task: ClaimedTask) -> Sequence[Dependency]:
-        """Return the parents of a task as far as they are kept with it."""
-        log.debug("task %s has %d parents", task.id, len(task.options.depends_on))
-        return ()
-
-    def close(self) -> None:
-        """Close what only threads use."""
-        if self._sync is not None:
-            self._sync.close()
+# Seconds for the last settles; with the grace before them less than two.
+_FLUSH_S = 1.2
+# Seconds between looks whether they were sent.
+_FLUSH_LOOK_S = 0.02
+# Processes end after up to a tenth fewer tasks than allowed, so that they do not end all at once.
+_RECYCLE_JITTER = 0.1
 
 
 def run_child(plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.socket) -> int:
@@ -187,7 +116,9 @@ class _TaskProcess:
         self._grace_s = plan.grace_ms / 1000
         self._is_stopping = asyncio.Event()
         self._is_hurried = asyncio.Event()
+        self._is_retiring = False
         self._pool: HandlerPool | None = None
+        self._threads = ThreadRunner(plan.concurrency, self._on_left_behind)
         self._consumer: Consumer
         self._executor: Executor
 
@@ -195,13 +126,18 @@ class _TaskProcess:
         """Serve until told to stop; returns the exit status."""
         registries, muxes = loaded
         plan, loop = self._plan, asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(plan.concurrency + 4, "handler"))
         link = open_async(plan.server)
         runtime = ProcessRuntime(plan, AsyncExecutor(link))
         has_processes = any(r.mode == "process" for q in registries.values() for r in q.values())
         if has_processes:
             specs = sorted({m.spec for modules in plan.modules.values() for m in modules})
-            self._pool = HandlerPool(specs, str(plan.root), plan.concurrency)
+            self._pool = HandlerPool(
+                specs,
+                str(plan.root),
+                plan.concurrency,
+                max_runs=plan.max_tasks,
+                max_rss_bytes=plan.max_rss_bytes,
+            )
             try:
                 await self._pool.warm()
             except RediqError as error:
@@ -223,7 +159,7 @@ class _TaskProcess:
             self._table, runtime, self._worker_id, lambda: self._consumer.ring(), random.Random()
         )
         self._executor.start()
-        hooks = ConsumerHooks(_deliver_later, _note_loss)
+        hooks = ConsumerHooks(_deliver_later, _note_loss, self._on_spent)
         self._consumer = Consumer(
             link,
             plan.server.namespace,
@@ -233,6 +169,7 @@ class _TaskProcess:
             hooks,
             SYSTEM_CLOCK,
             is_strict=plan.is_strict,
+            max_claims=_with_jitter(plan.max_tasks),
         )
         types = sorted({name for registry in registries.values() for name in registry})
         _tell(self._pipe, {"event": "ready", "types": types})
@@ -255,7 +192,7 @@ class _TaskProcess:
     async def _run_plain(self, registration: Registration, ctx: Context) -> object:
         if registration.mode == "process" and self._pool is not None:
             return await self._pool.run_plain(registration, ctx)
-        return await asyncio.to_thread(registration.call_plain, share_run(ctx, SyncContext))
+        return await self._threads.run(registration, ctx)
 
     async def _obey(self) -> None:
         reader, _ = await asyncio.open_connection(sock=self._pipe)
@@ -269,6 +206,8 @@ class _TaskProcess:
                     self._is_hurried.set()
                 case "pause" | "resume":
                     self._consumer.pause(is_paused=command["do"] == "pause")
+                case "retire":
+                    self._retire(command["why"])
                 case "cancel":
                     self._cancel(command["task"], is_forced=command.get("force", False))
                 case "lost":
@@ -280,9 +219,24 @@ class _TaskProcess:
     def _cancel(self, task_id: str, *, is_forced: bool) -> None:
         for slot in self._executor.slots:
             if slot.task is not None and slot.task.id == task_id:
-                if is_forced and self._pool is not None and slot.context is not None:
-                    self._pool.kill(slot.context)
                 slot.stop("cancel")
+                if is_forced and slot.context is not None:
+                    self._threads.give_up(slot.context)
+                    if self._pool is not None:
+                        self._pool.kill(slot.context)
+
+    def _on_spent(self) -> None:
+        self._retire(f"it has taken its share of {self._plan.max_tasks} tasks")
+
+    def _on_left_behind(self, task_type: str) -> None:
+        self._retire(f"a thread of {task_type} would not end")
+
+    def _retire(self, why: str) -> None:
+        """Claim no more and end when all is done; the parent has another take the place."""
+        if not self._is_retiring:
+            self._is_retiring = True
+            _tell(self._pipe, {"event": "retire", "why": why})
+            self._consumer.stop_claiming()
 
     def _be_orphaned(self) -> None:
         log.error("the supervisor is gone; finishing what runs, then ending")
@@ -319,9 +273,16 @@ class _TaskProcess:
         for slot in busy:
             if slot.task is not None and slot.reason == "shutdown":
                 self._executor.settle_in_place(slot, settling.released(slot.task, 0, "shutdown"))
-        await asyncio.sleep(_FLUSH_S)
+        for _ in range(round(_FLUSH_S / _FLUSH_LOOK_S)):
+            if not self._consumer.has_results:
+                break
+            await asyncio.sleep(_FLUSH_LOOK_S)
         # A handler that swallows its cancellation keeps its slot; its task is handed back by now.
         os._exit(self._status)
+
+
+def _with_jitter(max_tasks: int) -> int:
+    return max_tasks - int(max_tasks * random.uniform(0, _RECYCLE_JITTER))
 
 
 async def _deliver_later(queue: str, parents: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import socket
 
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.model.views import WorkerView
+from rediq_core.worker.memory import rss_of
 from rediq_core.worker.slots import PAUSED, SlotTable
 
 log = logging.getLogger("rediq.supervisor")
@@ -29,7 +30,8 @@ class Seat:
         is_ready: It imported its handlers.
         started_ms: When it was forked.
         deaths: Deaths in a row before it was ready.
-        is_retired: It was told to stop for good, and is not replaced.
+        is_retired: It ends when all is done, and nobody sits here after it.
+        note: Why it ends, for people; or "".
         is_bystander: We killed it for one task's sake; the others are not charged.
     """
 
@@ -43,6 +45,7 @@ class Seat:
         self.started_ms = 0
         self.deaths = 0
         self.is_retired = False
+        self.note = ""
         self.is_bystander = False
         self.buffer = b""
 
@@ -84,13 +87,17 @@ def worker_row(seat: Seat, now_ms: int, supervisor_id: str, *, is_stopping: bool
         beat_ms=now_ms,
         beat_age_ms=0,
         supervisor=supervisor_id,
+        rss_bytes=rss_of(seat.pid),
         loop_lag_ms=health.lag_ms if health else 0,
+        note=seat.note,
         running=tuple(
             {
                 "id": task.id,
                 "queue": task.queue,
                 "type": task.type,
+                "mode": task.mode,
                 "running_ms": round((now_s - task.started_s) * 1000),
+                "left_ms": round((task.deadline_s - now_s) * 1000) if task.deadline_s else None,
                 "token": task.token(seat.worker_id),
             }
             for task in running

@@ -16,6 +16,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import ConfigError, RediqError
@@ -38,8 +39,6 @@ from rediq_core.worker.slots import RunningTask, SlotTable
 log = logging.getLogger("rediq.supervisor")
 # Seconds after a deadline at which a run that did not end is killed with its process.
 HARD_GRACE_S = 5.0
-# Seconds without a turn of an idle consumer after which its process is replaced.
-WEDGED_S = 30.0
 # Seconds between looks at deadlines and beats.
 WATCH_S = 0.5
 # Seconds between looks at the queues of a worker that ends when they are empty.
@@ -175,14 +174,30 @@ class Supervisor:
             return
         *lines, seat.buffer = (seat.buffer + received).split(b"\n")
         for line in lines:
-            event = json.loads(line)
-            if event["event"] == "ready":
-                seat.is_ready, seat.deaths = True, 0
-                seat.types = tuple(event["types"])
-                log.info("task process %d is ready: %d types", seat.pid, len(seat.types))
-                self._announce_soon()
-            elif event["event"] == "failed":
-                self._failure = tuple(event["error"])
+            self._on_event(seat, json.loads(line))
+
+    def _on_event(self, seat: Seat, event: dict[str, Any]) -> None:
+        if event["event"] == "ready":
+            seat.is_ready, seat.deaths = True, 0
+            seat.types = tuple(event["types"])
+            log.info("task process %d is ready: %d types", seat.pid, len(seat.types))
+            self._announce_soon()
+        elif event["event"] == "failed":
+            self._failure = tuple(event["error"])
+        elif event["event"] == "retire":
+            self._retire(seat, event["why"])
+
+    def _retire(self, seat: Seat, why: str) -> None:
+        """A process claims no more and ends when all is done: another takes its place now."""
+        if seat.is_retired or self._is_stopping:
+            return
+        seat.is_retired, seat.note = True, f"recycled: {why}"
+        log.info("task process %d is recycled: %s", seat.pid, why)
+        heir = Seat()
+        self._seats.append(heir)
+        self._to_fork.append(heir)
+        self._announce_soon()
+        self._loop.stop()
 
     async def _bury(self, seat: Seat) -> None:
         """A task process is gone: give back what it held, and fork another."""
@@ -195,22 +210,23 @@ class Supervisor:
         is_wanted = is_wanted or self._failure is not None or code == UNUSABLE
         if not is_wanted:
             log.error("task process %d ended with %d; replacing it", pid, code)
-        if seat.table is not None:
-            for queue, incarnation, held in seat.table.holdings():
-                if held:
-                    await self._keeper.reap(
-                        queue,
-                        [f"{seat.worker_id}#{incarnation}"],
-                        is_charged=not seat.is_bystander and code != 0,
-                    )
+        await self._give_back(seat, is_charged=not seat.is_bystander and code != 0)
         await self._announcer.withdraw(seat)
         seat.pid = 0
+        if seat.is_retired:
+            self._seats.remove(seat)
         if not is_wanted:
             if not seat.is_ready:
                 seat.deaths += 1
                 await asyncio.sleep(min(0.1 * 2**seat.deaths, _LONGEST_PAUSE_S))
             self._to_fork.append(seat)
         self._loop.stop()
+
+    async def _give_back(self, seat: Seat, *, is_charged: bool) -> None:
+        for queue, incarnation, held in seat.table.holdings() if seat.table is not None else ():
+            if held:
+                dead = [f"{seat.worker_id}#{incarnation}"]
+                await self._keeper.reap(queue, dead, is_charged=is_charged)
 
     async def _wait(self, pid: int) -> int:
         while True:
@@ -270,13 +286,13 @@ class Supervisor:
         while True:
             await asyncio.sleep(WATCH_S)
             now_s = SYSTEM_CLOCK.monotonic()
-            for seat in self._seats:
+            for seat in list(self._seats):
                 if not seat.pid or not seat.is_ready or seat.table is None:
                     continue
                 running = list(seat.table.running())
                 overdue = [t for t in running if 0 < t.deadline_s < now_s - HARD_GRACE_S]
                 beat_s = seat.table.health().beat_s
-                is_wedged = not running and 0 < beat_s < now_s - WEDGED_S
+                is_wedged = not running and 0 < beat_s < now_s - self._plan.wedged_ms / 1000
                 if overdue or is_wedged:
                     await self._replace(seat, overdue)
 
