@@ -35,6 +35,7 @@ _BY_CLASS: dict[type[BaseException], ExitCode] = {
     errors.QueueNotFound: ExitCode.NOT_FOUND,
     errors.TaskNotFound: ExitCode.NOT_FOUND,
     errors.WorkerNotFound: ExitCode.NOT_FOUND,
+    errors.OperationNotFound: ExitCode.NOT_FOUND,
     errors.UnknownDependency: ExitCode.NOT_FOUND,
     errors.Refused: ExitCode.REFUSED,
     errors.TaskTimeout: ExitCode.TIMED_OUT,

@@ -302,3 +302,9 @@ class WorkerNotFound(RediqError):
     """No worker has this id: it never lived here, stopped in order, or was lost long ago."""
 
     code = "E023"
+
+
+class OperationNotFound(RediqError):
+    """No operation has this id, or none is left that could be meant."""
+
+    code = "E025"

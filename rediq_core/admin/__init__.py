@@ -9,7 +9,8 @@ Example:
 
 from __future__ import annotations
 
-from rediq_core.admin.bulk import TAKES, OnProgress
+from rediq_core.admin.bulk import TAKES, Conduct, OnProgress
+from rediq_core.admin.operations import Operations
 from rediq_core.admin.operator import Admin, connect
 from rediq_core.admin.search import Selection, Tally
 from rediq_core.admin.why import Answer, Place, Reason, Weight
@@ -21,9 +22,11 @@ __all__ = [
     "TAKES",
     "Admin",
     "Answer",
+    "Conduct",
     "Do",
     "MoveVerb",
     "OnProgress",
+    "Operations",
     "Place",
     "Reason",
     "Selection",

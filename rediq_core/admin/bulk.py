@@ -1,30 +1,38 @@
 """Bulk: what operators do to tasks, in batches, each task checked again where it lies.
 
 First all ids are gathered, then moved 500 a call, oldest first. Every call carries the operation's
-id, so one that is sent twice answers the same and does nothing more. A failure on the way leaves
-what was moved moved; asking again goes on with the rest.
+id, and an operation acts on each task once: a call that is sent twice, or an operation that another
+process goes on with, does nothing twice. How far it came stands in the operation's record.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from rediq_core import keys
 from rediq_core.admin.access import Access
-from rediq_core.admin.gather import Pile, gather
+from rediq_core.admin.gather import Pile, gather, trashed_by
 from rediq_core.admin.lookup import find_tasks
+from rediq_core.admin.pacing import Pacer
 from rediq_core.admin.search import places_of, tally
 from rediq_core.admin.workers import push_cancels
-from rediq_core.errors import InvalidOption, WrongState
+from rediq_core.errors import InvalidOption, RediqError, WrongState
 from rediq_core.model.ids import new_id
+from rediq_core.model.operations import BulkOrder, Operation, OperationState
+from rediq_core.model.rates import parse_rate
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport
 from rediq_core.model.where import Where
 from rediq_core.verbs.moves import MAX_MOVES, TRASH_MS, Act, Moved, MoveVerb, move
+from rediq_core.verbs.operations import progress_command, write_commands
 
 # Told after each batch: tasks handled so far, tasks altogether.
 OnProgress = Callable[[int, int], None]
+# Told of a batch before it is acted on: its queue, its ids.
+BeforeBatch = Callable[[str, Sequence[str]], None]
 
 _S = TaskState
 _UNFINISHED = frozenset({_S.PENDING, _S.DELAYED, _S.RETRY, _S.WAITING})
@@ -39,36 +47,81 @@ TAKES: dict[MoveVerb, frozenset[TaskState]] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How whoever runs an operation takes part in it.
+
+    Attributes:
+        on_begin: Told the operation's record when it has begun.
+        on_progress: Told after each batch.
+        before_batch: Told of each batch before it is acted on, to keep a copy.
+        stop: Set by anybody to end the operation after its present batch; it can be resumed.
+    """
+
+    on_begin: Callable[[Operation], None] | None = None
+    on_progress: OnProgress | None = None
+    before_batch: BeforeBatch | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
 class _Ledger:
-    """What happened so far, task by task."""
+    """What happened so far, task by task, and its record in Redis."""
 
-    operation: str
-    total: int
-    on_progress: OnProgress | None
-    moved: list[str] = field(default_factory=list)
-    intents: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
+    def __init__(self, access: Access, operation: Operation, unknown: dict[str, str]) -> None:
+        self.operation = operation
+        self.moved: list[str] = []
+        self.intents: list[str] = []
+        self.already: list[str] = []
+        self.skipped = unknown
+        self._access = access
+        self._before = operation
 
-    def enter(self, ids: Sequence[str], words: Sequence[str]) -> list[str]:
-        """Write down a batch; returns the running tasks among it that were told to stop."""
+    @property
+    def handled(self) -> int:
+        """Tasks that were come to, in this process."""
+        return len(self.moved) + len(self.intents) + len(self.already) + len(self.skipped)
+
+    def begin(self) -> None:
+        """Write the record; nothing was acted on yet."""
+        self._access.commands(write_commands(self._access.namespace, self.operation))
+
+    def enter(self, ids: Sequence[str], done: Moved) -> list[str]:
+        """Note a batch; returns the running tasks among it that were told to stop."""
         intents = []
-        for task_id, word in zip(ids, words, strict=True):
+        for task_id, word in zip(ids, done.words, strict=True):
             if word == "moved":
                 self.moved.append(task_id)
             elif word == "intent":
                 intents.append(task_id)
+            elif word == "already":
+                self.already.append(task_id)
             else:
                 self.skipped[task_id] = word
         self.intents += intents
-        if self.on_progress is not None:
-            done = len(self.moved) + len(self.intents) + len(self.skipped)
-            self.on_progress(done, self.total)
+        self.write(OperationState.RUNNING, done.now_ms)
         return intents
 
-    def report(self) -> MoveReport:
+    def write(self, state: OperationState, at_ms: int = 0) -> None:
+        """Write how far the operation came."""
+        before = self._before
+        self.operation = replace(
+            self.operation,
+            state=state,
+            updated_ms=max(at_ms, self.operation.updated_ms),
+            moved=before.moved + len(self.moved),
+            intents=before.intents + len(self.intents),
+            skipped=before.skipped + len(self.skipped),
+        )
+        self._access.commands([progress_command(self._access.namespace, self.operation)])
+
+    def report(self, total: int) -> MoveReport:
         return MoveReport(
-            tuple(self.moved), dict(self.skipped), self.operation, tuple(self.intents)
+            tuple(self.moved),
+            dict(self.skipped),
+            self.operation.id,
+            tuple(self.intents),
+            tuple(self.already),
+            total - self.handled,
         )
 
 
@@ -78,23 +131,24 @@ def new_operation() -> str:
     return f"op-{made[:10]}{made[14:]}"
 
 
-def move_tasks(
+def carry_out(
     access: Access,
-    act: Act,
-    target: Where | Sequence[str],
+    order: BulkOrder,
+    conduct: Conduct,
     *,
-    on_progress: OnProgress | None = None,
+    resumed: Operation | None = None,
+    queues: Sequence[str] = (),
 ) -> MoveReport:
-    """Act on all tasks that a WHERE or ids mean.
+    """Act on all tasks that an order means.
 
-    A round trip for each 500 tasks, besides those that find them.
+    Two round trips for each 500 tasks, besides those that find them.
 
     Args:
         access: Where.
-        act: What to do and who does it; `expect` counts for ids only, since a task that was found
-            by its state is expected in it. An operation is made up if there is none.
-        target: A WHERE, or ids and ends of ids.
-        on_progress: Told after each batch.
+        order: What to do; a task that was found by its state is acted on only in that state.
+        conduct: How to take part in it.
+        resumed: The operation to go on with; None begins one.
+        queues: Of an order that restores what an operation deleted: where that was.
 
     Raises:
         QueueNotFound: The selector's queue does not exist.
@@ -102,52 +156,110 @@ def move_tasks(
         WrongState: The selector's state is none that the verb takes.
         Refused: Read-only.
     """
-    access.require_writable(f"{act.verb} tasks")
-    if act.verb is MoveVerb.RESCHEDULE and act.due_ms <= 0:
+    access.require_writable(f"{order.verb} tasks")
+    verb = MoveVerb(order.verb)
+    if verb is MoveVerb.RESCHEDULE and order.due_ms <= 0:
         raise InvalidOption("reschedule needs a time.", next_step="Pass --delay or --at.")
-    where = target if isinstance(target, Where) else Where(ids=tuple(target))
-    unknown: dict[str, str] = {}
-    if where.ids or not isinstance(target, Where):
-        piles, unknown = _named(access, where, act.expect)
-    else:
-        piles = gather(
-            access, where, places_of(access, where, states_taken(access, act.verb, where))
-        )
+    began_ms = access.now_ms()
+    cutoff_ms = resumed.at_ms if resumed else began_ms
+    piles, unknown = _piles_of(access, order, verb, cutoff_ms, queues)
     total = sum(len(pile.ids) for pile in piles) + len(unknown)
-    ledger = _Ledger(act.operation or new_operation(), total, on_progress, skipped=unknown)
-    for pile in piles:
-        _move_pile(
-            access, replace(act, operation=ledger.operation, expect=pile.expect), pile, ledger
-        )
-    return ledger.report()
+    operation = resumed or Operation(
+        new_operation(), order, OperationState.RUNNING, began_ms, began_ms
+    )
+    operation = replace(
+        operation,
+        state=OperationState.RUNNING,
+        updated_ms=began_ms,
+        total=operation.moved + operation.intents + operation.skipped + total,
+        queues=tuple(dict.fromkeys([*operation.queues, *(pile.queue for pile in piles)])),
+    )
+    ledger = _Ledger(access, operation, unknown)
+    if not piles:
+        return ledger.report(total)
+    ledger.begin()
+    if conduct.on_begin is not None:
+        conduct.on_begin(operation)
+    act = Act(
+        verb,
+        order.by,
+        order.reason,
+        operation.id,
+        purge_ms=0 if order.is_hard else TRASH_MS,
+        due_ms=order.due_ms,
+        of=order.of,
+        cutoff_ms=0 if order.of or order.is_named else cutoff_ms,
+        is_forced=order.is_forced,
+    )
+    pacer = Pacer(parse_rate(order.rate) if order.rate else None, MAX_MOVES, conduct.stop)
+    _act_on_all(access, act, piles, ledger, conduct, pacer, total)
+    return ledger.report(total)
 
 
-def flush_tasks(
+def _act_on_all(
     access: Access,
-    where: Where,
-    *,
-    by: str,
-    reason: str = "",
-    is_hard: bool = False,
-    on_progress: OnProgress | None = None,
-) -> MoveReport:
-    """Delete all tasks of a selection that are in it now; a queue alone means its pending tasks.
+    act: Act,
+    piles: Sequence[Pile],
+    ledger: _Ledger,
+    conduct: Conduct,
+    pacer: Pacer,
+    total: int,
+) -> None:
+    state = OperationState.STOPPED
+    try:
+        if all(
+            _act_on_pile(
+                access, replace(act, expect=pile.expect), pile, ledger, conduct, pacer, total
+            )
+            for pile in piles
+        ):
+            state = OperationState.DONE
+    finally:
+        # Also when the connection broke or somebody pressed Ctrl-C: then it says "stopped".
+        with suppress(RediqError):
+            ledger.write(state)
 
-    Args:
-        access: Where.
-        where: What to delete.
-        by: Who does it.
-        reason: Why, or "".
-        is_hard: Remove everything of them at once; else they can be restored for a day.
-        on_progress: Told after each batch.
 
-    Raises:
-        QueueNotFound: The selector's queue does not exist.
-        WrongState: The selector names active tasks or trash.
-        Refused: Read-only.
-    """
-    act = Act(MoveVerb.DELETE, by, reason, purge_ms=0 if is_hard else TRASH_MS)
-    return move_tasks(access, act, where.for_flush(), on_progress=on_progress)
+def _act_on_pile(
+    access: Access,
+    act: Act,
+    pile: Pile,
+    ledger: _Ledger,
+    conduct: Conduct,
+    pacer: Pacer,
+    total: int,
+) -> bool:
+    """Act on a queue's tasks, batch by batch; returns False if the operation was stopped."""
+    minute = keys.minute_of(ledger.operation.updated_ms)
+    for at in range(0, len(pile.ids), pacer.batch):
+        ids = pile.ids[at : at + pacer.batch]
+        if not pacer.wait(len(ids)):
+            return False
+        if conduct.before_batch is not None:
+            conduct.before_batch(pile.queue, ids)
+        done: Moved = access.run(move(access.space, pile.queue, act, ids, minute=minute))
+        minute = keys.minute_of(done.now_ms)
+        if done.deliver:
+            access.deliver(pile.queue, done.deliver)
+        intents = ledger.enter(ids, done)
+        if intents:
+            push_cancels(access, pile.queue, intents, at_ms=done.now_ms, is_forced=act.is_forced)
+        if conduct.on_progress is not None:
+            conduct.on_progress(ledger.handled, total)
+    return True
+
+
+def _piles_of(
+    access: Access, order: BulkOrder, verb: MoveVerb, cutoff_ms: int, queues: Sequence[str]
+) -> tuple[list[Pile], dict[str, str]]:
+    """Return the tasks that an order means, queue by queue, and the ids that mean none."""
+    if order.of:
+        return trashed_by(access, order.of, queues), {}
+    where = order.where
+    if where.ids or order.is_named:
+        return _named(access, where, order.expect, cutoff_ms)
+    places = places_of(access, where, states_taken(access, verb, where))
+    return gather(access, where, places, cutoff_ms=cutoff_ms), {}
 
 
 def states_taken(access: Access, verb: MoveVerb, where: Where) -> tuple[TaskState, ...]:
@@ -179,26 +291,13 @@ def states_taken(access: Access, verb: MoveVerb, where: Where) -> tuple[TaskStat
     return (where.state,)
 
 
-def _named(access: Access, where: Where, expect: str) -> tuple[list[Pile], dict[str, str]]:
-    """Return the tasks that ids mean, queue by queue, and the ids that mean none."""
+def _named(
+    access: Access, where: Where, expect: str, cutoff_ms: int
+) -> tuple[list[Pile], dict[str, str]]:
     found = find_tasks(access, where.ids)
-    at_ms = access.now_ms() if where.terms else 0
     by_queue: dict[str, dict[str, None]] = {}
     for task in found.values():
-        if task is not None and all(term.matches(task, at_ms) for term in where.terms):
+        if task is not None and all(term.matches(task, cutoff_ms) for term in where.terms):
             by_queue.setdefault(task.queue, {})[task.id] = None
     piles = [Pile(queue, expect, list(ids)) for queue, ids in by_queue.items()]
     return piles, {word: "unknown" for word, task in found.items() if task is None}
-
-
-def _move_pile(access: Access, act: Act, pile: Pile, ledger: _Ledger) -> None:
-    minute = keys.minute_of(access.now_ms())
-    for at in range(0, len(pile.ids), MAX_MOVES):
-        ids = pile.ids[at : at + MAX_MOVES]
-        done: Moved = access.run(move(access.space, pile.queue, act, ids, minute=minute))
-        minute = keys.minute_of(done.now_ms)
-        if done.deliver:
-            access.deliver(pile.queue, done.deliver)
-        intents = ledger.enter(ids, done.words)
-        if intents:
-            push_cancels(access, pile.queue, intents, at_ms=done.now_ms, is_forced=act.is_forced)

@@ -1,14 +1,15 @@
 """Gather: all ids that an action is meant for, before any of them is acted on.
 
 Only ids are kept, about 75 bytes each. A walk from the last rank to the first skips nobody that
-leaves at the head meanwhile, and what entered a state after the walk began is left out, where the
-state's order tells that (all but delayed and retry). So what is acted on is what was there when the
-operator asked; whether a task still is in that state, the move's script checks again.
+leaves at the head meanwhile, and what entered a state after the operation began is left out:
+where the state's order tells that here, in delayed and retry by the script that acts, from the
+timeline. So what is acted on is what was there when the operator asked; whether a task still is in
+that state, that script checks again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rediq_core.admin.access import Access
@@ -38,10 +39,9 @@ class _Seen(NamedTuple):
     total: int
     seen: int
     entries: list[tuple[str, int]]
-    at_ms: int
 
 
-def gather(access: Access, where: Where, places: list[Place]) -> list[Pile]:
+def gather(access: Access, where: Where, places: list[Place], *, cutoff_ms: int) -> list[Pile]:
     """Return the ids that a selector and its terms pick.
 
     One round trip for each 1,000 tasks of a place without terms, each 500 with them.
@@ -50,45 +50,69 @@ def gather(access: Access, where: Where, places: list[Place]) -> list[Pile]:
         access: Where to read.
         where: Its terms decide; its selector led to the places.
         places: Where to look; empty ones cost nothing.
+        cutoff_ms: Leave out what came later; also the instant that terms go by.
     """
     piles = [
-        Pile(place.queue, place.state.value, _ids_of(access, where, place))
+        Pile(place.queue, place.state.value, _ids_of(access, where, place, cutoff_ms))
         for place in places
         if place.size
     ]
     return [pile for pile in piles if pile.ids]
 
 
-def _ids_of(access: Access, where: Where, place: Place) -> list[str]:
+def trashed_by(access: Access, operation: str, queues: Sequence[str]) -> list[Pile]:
+    """Return what one operation put into trash and is still there: 1 call for each 1,000 tasks.
+
+    Args:
+        access: Where to read.
+        operation: The operation.
+        queues: The queues it acted on.
+    """
+    piles = []
+    for queue in queues:
+        ids: list[str] = []
+        seen, total = 0, 1
+        while seen < total:
+            page = access.run(
+                read_ids(access.space, queue, "trash", start=seen, operation=operation)
+            )
+            ids += page.ids
+            seen, total = (seen + page.seen, page.total) if page.seen else (total, total)
+        piles.append(Pile(queue, TaskState.TRASH.value, list(reversed(dict.fromkeys(ids)))))
+    return [pile for pile in piles if pile.ids]
+
+
+def _ids_of(access: Access, where: Where, place: Place, cutoff_ms: int) -> list[str]:
     ids: list[str] = []
     for zset in ZSETS_OF_STATE.get(place.state, (place.state.value,)):
-        pages = _pages(access, where, place.queue, zset)
+        pages = _pages(access, where, place.queue, zset, cutoff_ms)
         ids += reversed(dict.fromkeys(id_ for id_ in pages))
     return ids
 
 
-def _pages(access: Access, where: Where, queue: str, zset: str) -> Iterator[str]:
+def _pages(access: Access, where: Where, queue: str, zset: str, cutoff_ms: int) -> Iterator[str]:
     """Yield the ids of one zset, last first."""
-    began_ms, start = 0, 0
+    start = 0
     while True:
-        page = _picked(access, where, queue, zset, start)
-        began_ms = began_ms or page.at_ms
-        yield from (id_ for id_, since_ms in page.entries if since_ms <= began_ms)
+        page = _picked(access, where, queue, zset, start, cutoff_ms)
+        yield from (id_ for id_, since_ms in page.entries if since_ms <= cutoff_ms)
         start += page.seen
         if not page.seen or start >= page.total:
             return
 
 
-def _picked(access: Access, where: Where, queue: str, zset: str, start: int) -> _Seen:
+def _picked(
+    access: Access, where: Where, queue: str, zset: str, start: int, cutoff_ms: int
+) -> _Seen:
     if not where.terms:
         ids = access.run(read_ids(access.space, queue, zset, start=start))
-        return _Seen(ids.total, ids.seen, list(zip(ids.ids, ids.since_ms, strict=True)), ids.at_ms)
+        return _Seen(ids.total, ids.seen, list(zip(ids.ids, ids.since_ms, strict=True)))
     page = access.run(
         read_page(access.space, queue, zset, start=start, limit=MAX_PAGE, is_reversed=True)
     )
-    picked = [task for task in page.tasks if where.matches(task, page.at_ms)]
+    picked = [task for task in page.tasks if where.matches(task, cutoff_ms)]
     entries = [(task.id, _since_ms(task)) for task in picked]
-    return _Seen(page.total, len(page.tasks), entries, page.at_ms)
+    return _Seen(page.total, len(page.tasks), entries)
 
 
 def _since_ms(task: TaskView) -> int:

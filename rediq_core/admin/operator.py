@@ -12,18 +12,20 @@ from types import TracebackType
 from rediq_core import keys
 from rediq_core.admin import bulk, history, lookup, search, snapshot, workers
 from rediq_core.admin.access import Access, Deliver, leave_to_sweep
-from rediq_core.admin.bulk import OnProgress
+from rediq_core.admin.bulk import Conduct, OnProgress
+from rediq_core.admin.operations import Operations
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
 from rediq_core.admin.snapshot import Overview
 from rediq_core.admin.why import Answer, why
 from rediq_core.config.server import ServerChoice
 from rediq_core.model.history import HOUR_MS, History
+from rediq_core.model.operations import BulkOrder
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport, Page, QueueView, TaskView, WorkerView
 from rediq_core.model.where import Where
 from rediq_core.opening import choose_for_library, open_sync
 from rediq_core.scripts.executor import DEFAULT_DEADLINE_S, SyncExecutor
-from rediq_core.verbs.moves import TRASH_MS, Act, MoveVerb
+from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import Do
 
 
@@ -70,6 +72,11 @@ class Admin:
     def close(self) -> None:
         """Close the connections; safe to call twice."""
         self.access.executor.link.close()
+
+    @property
+    def operations(self) -> Operations:
+        """What was done to many tasks, and the way to do more, stop, resume and undo it."""
+        return Operations(self.access)
 
     def server_info(self) -> dict[str, str]:
         """Return what INFO says of the server, or of one master of a Cluster: 1 round trip."""
@@ -276,16 +283,21 @@ class Admin:
             InvalidOption: A queue without a state, an id that is not unique, or no due time.
             WrongState: The selector's state is none that the verb takes.
         """
-        act = Act(
-            MoveVerb(verb),
+        is_named = not isinstance(where_or_ids, Where) or bool(where_or_ids.ids)
+        where = where_or_ids if isinstance(where_or_ids, Where) else Where(ids=tuple(where_or_ids))
+        order = BulkOrder(
+            str(verb),
+            MoveVerb(verb).value,
+            where,
             by,
             reason,
-            expect=expect,
-            purge_ms=0 if hard else TRASH_MS,
-            due_ms=due_ms,
+            is_named,
+            expect,
+            is_hard=hard,
             is_forced=force,
+            due_ms=due_ms,
         )
-        return bulk.move_tasks(self.access, act, where_or_ids, on_progress=on_progress)
+        return self.operations.carry_out(order, Conduct(on_progress=on_progress))
 
     def flush(
         self,
@@ -309,9 +321,8 @@ class Admin:
             QueueNotFound: The selector's queue does not exist.
             WrongState: The selector names active tasks or trash.
         """
-        return bulk.flush_tasks(
-            self.access, where, by=by, reason=reason, is_hard=hard, on_progress=on_progress
-        )
+        order = BulkOrder("flush", "delete", where.for_flush(), by, reason, is_hard=hard)
+        return self.operations.carry_out(order, Conduct(on_progress=on_progress))
 
     # Workers.
 

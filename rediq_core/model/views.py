@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from rediq_core.errors import InvalidPayload
 from rediq_core.model.codec import decode
+from rediq_core.model.history import Histogram
 from rediq_core.model.state import TaskState
 
 
@@ -196,6 +197,9 @@ class QueueView:
         workers: Live workers that take this queue.
         lifetime: Counters since the queue exists.
         limits: Live policies that are set, by name.
+        run: How long runs took that finished in this minute and the one before.
+        lifetime_run: The same since the queue exists.
+        lifetime_wait: How long their tasks had been ready.
     """
 
     name: str
@@ -212,6 +216,9 @@ class QueueView:
     workers: int = 0
     lifetime: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
+    run: Histogram = field(default_factory=Histogram)
+    lifetime_run: Histogram = field(default_factory=Histogram)
+    lifetime_wait: Histogram = field(default_factory=Histogram)
 
     @property
     def pending(self) -> int:
@@ -307,9 +314,13 @@ class MoveReport:
             "unknown", "unique" (their key is taken), "active".
         operation: Id under which the action can be undone and is found in the audit, or "".
         intents: Ids of running tasks that were told to stop and end as cancelled.
+        already: Ids that this operation had acted on before, when it was resumed.
+        left: Tasks that it did not come to because it was stopped.
     """
 
     moved: tuple[str, ...]
     skipped: Mapping[str, str]
     operation: str = ""
     intents: tuple[str, ...] = ()
+    already: tuple[str, ...] = ()
+    left: int = 0

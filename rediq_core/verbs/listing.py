@@ -44,6 +44,7 @@ def read_ids(
     start: int = 0,
     limit: int = MAX_IDS,
     ending: str = "",
+    operation: str = "",
 ) -> Call[IdPage]:
     """Read a page of ids, one round trip, O(log n + page).
 
@@ -54,9 +55,10 @@ def read_ids(
         start: Rank from the end, 0 for the last one.
         limit: Members to look at, from 1 up to MAX_IDS.
         ending: Return only ids that end so, in this or in upper case; "" for all.
+        operation: Of trash, return only what this operation put there; "" for all.
     """
     limit = min(max(limit, 1), MAX_IDS)
-    args: list[Arg] = [zset, max(start, 0), limit, ending, ending.upper()]
+    args: list[Arg] = [zset, max(start, 0), limit, ending, ending.upper(), operation]
     return space.call(load("read_ids"), queue, args, _read)
 
 

@@ -47,6 +47,7 @@ class Act:
         purge_ms: For delete: time in trash; 0 deletes for good.
         due_ms: For reschedule: when, in epoch ms.
         of: For restore: only what this operation put into trash; "" for all.
+        cutoff_ms: Leave what came into retry or delayed after that; 0 for none.
         is_forced: For cancel: kill what does not stop by itself.
     """
 
@@ -58,6 +59,7 @@ class Act:
     purge_ms: int = TRASH_MS
     due_ms: int = 0
     of: str = ""
+    cutoff_ms: int = 0
     is_forced: bool = False
 
     def note(self) -> str:
@@ -105,6 +107,7 @@ def move(space: Space, queue: str, act: Act, ids: Sequence[str], *, minute: int)
         act.purge_ms,
         act.due_ms,
         act.of,
+        act.cutoff_ms,
         len(ids),
         *ids,
     ]

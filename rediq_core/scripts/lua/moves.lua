@@ -3,13 +3,15 @@
 -- KEYS tasks pending suspects held active delayed retry waiting completed cancelled dead kept trash
 -- KEYS trashed runs tries cancels unique needs dependents outbox groups groups_due policy counters
 -- KEYS causes errors requests audit events wake minute
--- ARGV now:ms verb:word expect:state by:json operation:id request:id purge:ms due:ms of:id tasks:int
+-- ARGV now:ms verb:word expect:state by:json operation:id request:id purge:ms due:ms of:id
+-- ARGV cutoff:ms tasks:int
 -- then the ids
 --   verb retry (dead, retry, cancelled -> pending, attempts fresh), run (delayed, retry -> pending),
 --   cancel (unfinished -> cancelled; active -> intent), delete (all but active -> trash; purge 0:
 --   gone for good), restore (trash -> where it was), reschedule (pending, delayed, retry -> delayed)
 --   operation: acts on each task once, however often and in whatever batches it is sent
 --   request: names this very call; a repeat returns what the first did; "" never repeats
+--   cutoff: leave what came into retry or delayed after that; 0 for all
 --   of: restore only what this operation put into trash; "" for all
 --   expect: act only on tasks in this state; "" for any the verb takes
 -- RETURNS [now, deliver, word, word …] in the order of the ids
@@ -44,7 +46,16 @@ for _, key in ipairs({k_held, k_kept, k_needs, k_outbox, k_groups, k_groups_due,
 redis.call('XLEN', k_audit)
 redis.call('XLEN', k_events)
 redis.call('LLEN', k_wake)
-local moved, intents = 0, 0
+local moved, intents, cutoff = 0, 0, tonumber(a_cutoff)
+-- When a task came into retry or delayed is told by the last line of its timeline alone, where runs are
+-- measured by the worker's clock: that gets a second's grace.
+local function came_later(id, state)
+  if cutoff == 0 or (state ~= 'retry' and state ~= 'delayed') then return false end
+  local last = string.match(redis.call('HGET', k_runs, id) or '', '([^\n]*)\n?$')
+  local at, ran = string.match(last, '"t":(%d+)'), string.match(last, '"d":(%d+)')
+  at = at or (string.match(last, '"c":(%d+)') or 0) + (ran or 0)
+  return tonumber(at) > cutoff + 1000
+end
 local function line_of(state)
   local mark = a_operation ~= '' and ',"i":"' .. a_operation .. '"' or ''
   return '{"o":"' .. a_verb .. '","t":' .. int(now) .. ',"f":"' .. state .. '","n":' .. a_by .. mark .. '}\n'
@@ -67,7 +78,7 @@ local function act(id)
   if mark == 'past' or (mark and not is_taken) then return 'already' end
   if purges and place.state == 'trash' and redis.call('HEXISTS', k_trashed, id) == 0 then return purge_now(id, found) end
   if not stored then return 'unknown' end
-  if not is_taken or not is_of(id) then return place.state end
+  if not is_taken or not is_of(id) or (not mark and came_later(id, place.state)) then return place.state end
   if place.state == 'active' then
     redis.call('HSET', k_cancels, id, a_by)
     intents = intents + 1
@@ -87,12 +98,12 @@ local function act(id)
   moved = moved + 1
   return 'moved'
 end
-for i = 1, tonumber(a_tasks) do words[i] = act(ARGV[10 + i]) end
+for i = 1, tonumber(a_tasks) do words[i] = act(ARGV[11 + i]) end
 if moved + intents > 0 then
   redis.call('XADD', k_audit, 'MAXLEN', '~', 10000, '*', 'verb', a_verb, 'by', a_by, 'operation', a_operation,
-    'count', moved + intents, 'first', ARGV[11])
+    'count', moved + intents, 'first', ARGV[12])
   redis.call('XADD', k_events, 'MAXLEN', '~', 2000, '*', 'kind', a_verb, 'by', a_by, 'count', moved + intents,
-    'id', ARGV[11])
+    'id', ARGV[12])
 end
 if a_request ~= '' then
   redis.call('HSET', k_requests, a_request,
