@@ -31,9 +31,9 @@
 --@include groups
 --@include settle
 --@include types
+--@include members
 --@include promote
 --@include limits
---@include members
 --@include claim
 local lease_ms, want, settles = tonumber(a_lease), tonumber(a_want), tonumber(a_settles)
 local row = redis.call('HGET', k_requests, a_caller)

@@ -68,7 +68,11 @@ local function claim(want, policy, lease_ms)
   if #claimed > 0 then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller) end
   apply('ZADD', k_active, actives)
   apply('HSET', k_claims, claims)
-  if policy[6] then redis.call('HINCRBYFLOAT', k_policy, 'tokens', -(#actives / 2)) end
+  if policy[6] then
+    redis.call('HINCRBYFLOAT', k_policy, 'tokens', -(#actives / 2))
+    -- A group is admitted whole and leaves the bucket in debt, if it must.
+    if hint > 0 then hint = hint + math.ceil(math.max(#actives / 2 - room, 0) * tonumber(policy[7]) / tonumber(policy[6])) end
+  end
   if policy[5] and hint == 0 and redis.call('ZCARD', k_active) >= tonumber(policy[5]) then hint = -1 end
   return claimed, hint
 end
