@@ -1,1 +1,1 @@
-"""Numbers for machines: the registry, its HTTP endpoint, and what is kept of the past."""
+"""Numbers for monitoring systems: what is counted, under which names, and how it is served."""

@@ -16,6 +16,9 @@ SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
 _EXACT = 4
 # First letters of the fields that hold histograms: run times and waits.
 RUN_LETTER, WAIT_LETTER = "r", "w"
+# Names of the buckets' fields, more than a century has.
+RUN_FIELDS = tuple(f"{RUN_LETTER}{bucket}" for bucket in range(256))
+WAIT_FIELDS = tuple(f"{WAIT_LETTER}{bucket}" for bucket in range(256))
 
 
 def bucket_of(ms: int) -> int:
@@ -137,13 +140,18 @@ def point_of(at_ms: int, counts: Mapping[str, int]) -> HistoryPoint:
     )
 
 
+def is_bucket(field_name: str) -> bool:
+    """Say whether a counter's name is that of a bucket: a letter and its number."""
+    return field_name[:1] in (RUN_LETTER, WAIT_LETTER) and field_name[1:].isdecimal()
+
+
 def histogram_of(counts: Mapping[str, int], letter: str) -> Histogram:
     """Return the histogram whose fields start with a letter: r for runs, w for waits."""
     return Histogram(
         {
             int(name[1:]): count
             for name, count in counts.items()
-            if name[0] == letter and name[1:].isdecimal()
+            if name[:1] == letter and is_bucket(name)
         }
     )
 

@@ -7,12 +7,19 @@ becomes a view that says so: reading never fails for one damaged task.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from rediq_core.connection.raw import Arg, Reply
 from rediq_core.errors import SchemaMismatch
 from rediq_core.model.header import Header, Options, parse_options, parse_stored
+from rediq_core.model.history import (
+    RUN_LETTER,
+    WAIT_LETTER,
+    Histogram,
+    histogram_of,
+    is_bucket,
+)
 from rediq_core.model.ids import id_time_ms
 from rediq_core.model.state import FINAL_STATES, TaskState
 from rediq_core.model.views import Page, Pause, Progress, QueueView, TaskView, TimelineEntry
@@ -94,7 +101,7 @@ def _queue_view(queue: str, reply: Reply) -> QueueView:
     now_ms, oldest, due, counts, policy_flat, counters, minute, before = reply
     by_zset = dict(zip(_COUNTED, counts, strict=True))
     policy = pairs(policy_flat)
-    lifetime = {name: _whole(value) for name, value in pairs(counters).items()}
+    ever = {name: _whole(value) for name, value in pairs(counters).items()}
     this_minute, last_minute = pairs(minute), pairs(before)
     share: float = now_ms % 60_000 / 60_000
 
@@ -118,9 +125,17 @@ def _queue_view(queue: str, reply: Reply) -> QueueView:
         done_per_s=rate("completed"),
         failed_per_s=rate("failed"),
         enqueued_per_s=rate("enqueued"),
-        lifetime=lifetime,
+        lifetime={name: count for name, count in ever.items() if not is_bucket(name)},
         limits={name: policy[name] for name in _LIMITS if name in policy},
+        run=_runs_of(last_minute).merge([_runs_of(this_minute)]),
+        lifetime_run=histogram_of(ever, RUN_LETTER),
+        lifetime_wait=histogram_of(ever, WAIT_LETTER),
     )
+
+
+def _runs_of(minute: Mapping[str, str]) -> Histogram:
+    buckets = {name: _whole(value) for name, value in minute.items() if is_bucket(name)}
+    return histogram_of(buckets, RUN_LETTER)
 
 
 def _pause_of(policy: dict[str, str], now_ms: int) -> Pause | None:

@@ -211,9 +211,9 @@ class Executor:
         self._uncancel(slot)
         if slot.reason == "lease_lost":
             return None
-        run_ms = round((self._loop.time() - slot.started_s) * 1000)
-        self._count(slot.lane, task, run_ms)
-        return settling.completed(task, run_ms, encoded, settings.keep_ms)
+        run_s = self._loop.time() - slot.started_s
+        self._count(slot.lane, task, run_s)
+        return settling.completed(task, round(run_s * 1000), encoded, settings.keep_ms)
 
     def _stopped_or_failed(
         self, slot: Slot, registration: Registration, failure: BaseException, settings: RunSettings
@@ -222,7 +222,8 @@ class Executor:
         self._uncancel(slot)
         if lane is None or task is None or context is None:
             return None
-        run_ms = round((self._loop.time() - slot.started_s) * 1000)
+        run_s = self._loop.time() - slot.started_s
+        run_ms = round(run_s * 1000)
         if slot.reason == "lease_lost":
             log.warning("lost the lease of %s (%s); its run changes nothing", task.id, task.type)
             return None
@@ -233,26 +234,23 @@ class Executor:
             failure = timed_out(task, settings.timeout_ms)
         if isinstance(failure, HandlerProcessDied):
             log.error("%s (%s) lost its handler process: %s", task.id, task.type, failure)
-            lane.histogram["lost"] = lane.histogram.get("lost", 0) + 1
+            lane.count_lost(task)
             return settling.lost(task, run_ms)
         outcome = judge(failure, task.type)
-        self._count(lane, task, run_ms)
+        self._count(lane, task, run_s)
         row = settling.failed(task, run_ms, outcome, settings, self._rng)
+        is_dead = row.target.startswith("d")
         if outcome.verdict is not Verdict.SNOOZE:
             self.failed += 1
-        if row.target.startswith("d") and registration.dead_hooks:
+            lane.tallies.failed(task.type, outcome.failure.error_type, is_dead=is_dead)
+        if is_dead and registration.dead_hooks:
             self._spawn(self._run_hooks(registration, context, failure))
         return row
 
-    def _count(self, lane: Lane | None, task: ClaimedTask, run_ms: int) -> None:
+    def _count(self, lane: Lane | None, task: ClaimedTask, run_s: float) -> None:
         self.processed += 1
         if lane is not None:
-            histogram = lane.histogram
-            for field in (
-                f"r{run_ms.bit_length()}",
-                f"w{max(task.claimed_ms - task.ready_ms, 0).bit_length()}",
-            ):
-                histogram[field] = histogram.get(field, 0) + 1
+            lane.count_run(task, run_s)
 
     def _publish(
         self, slot: Slot, lane: Lane, task: ClaimedTask, registration: Registration

@@ -10,8 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rediq_core import keys
+from rediq_core.clock import SYSTEM_CLOCK, Clock
 from rediq_core.handlers.registration import Registration
 from rediq_core.handlers.settings import Defaults
+from rediq_core.metrics.tallies import Tallies
+from rediq_core.model.claimed import ClaimedTask
+from rediq_core.model.history import RUN_FIELDS, WAIT_FIELDS, bucket_of
 from rediq_core.scripts.call import Call, Space
 from rediq_core.verbs.exchange import (
     MAX_CLAIM,
@@ -62,6 +66,8 @@ class Lane:
         suspects: Tasks that wait to run alone.
         credit: Balance of the weighted round robin.
         pause_until_s: Loop time until which Redis refusing it is not asked again.
+        histogram: Counts for the queue's minute, by field, that were not sent yet.
+        tallies: Counts for the parent, by type.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Lane:
         registry: Mapping[str, Registration],
         space: Space,
         worker: tuple[str, int],
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.plan = plan
         self.number = number
@@ -84,7 +91,9 @@ class Lane:
         self.credit = 0
         self.pause_until_s = 0.0
         self.histogram: dict[str, int] = {}
+        self.tallies = Tallies()
         self._space = space
+        self._clock = clock
         self._worker_id, self._lease_ms = worker
         self._seq = 0
         self._sent = 0
@@ -92,7 +101,8 @@ class Lane:
         self._held_there = 0  # tasks of unknown types, as last read
         self._held_asked = 0  # how many there were when we last asked for ours and got none
         self._asks_types = False
-        self._minute = 0
+        # By how much the server's clock is ahead of ours, as of the last reply.
+        self._ahead_ms = 0
         self.renew_life()
 
     @property
@@ -138,7 +148,7 @@ class Lane:
             self._seq,
             min(want, MAX_CLAIM),
             settles,
-            minute=self._minute or keys.minute_of(now_ms),
+            minute=keys.minute_of(now_ms + self._ahead_ms),
             is_first=self.held == 0,
             is_last=self.held <= len(settles),
             is_solo=is_solo,
@@ -150,7 +160,7 @@ class Lane:
         """Learn from a reply; returns False if the lease is lost and a new life begins."""
         self.results = self.results[self._sent :]
         self.held += len(reply.claimed) + len(reply.unreadable) - self._sent
-        self._minute = keys.minute_of(reply.now_ms)
+        self._ahead_ms = reply.now_ms - self._clock.now_ms()
         self.suspects = reply.suspects
         if reply.status is ExchangeStatus.LOST:
             return False
@@ -167,6 +177,21 @@ class Lane:
         if want == 0 and reply.pending > 0:
             self.may_have = True
         return True
+
+    def count_run(self, task: ClaimedTask, run_s: float) -> None:
+        """Count a finished run; on the hot path."""
+        wait_ms = max(task.claimed_ms - task.ready_ms, 0)
+        histogram = self.histogram
+        field = RUN_FIELDS[bucket_of(round(run_s * 1000))]
+        histogram[field] = histogram.get(field, 0) + 1
+        field = WAIT_FIELDS[bucket_of(wait_ms)]
+        histogram[field] = histogram.get(field, 0) + 1
+        self.tallies.finished(task.type, run_s, wait_ms / 1000)
+
+    def count_lost(self, task: ClaimedTask) -> None:
+        """Count a run whose handler process died."""
+        self.histogram["lost"] = self.histogram.get("lost", 0) + 1
+        self.tallies.lost(task.type)
 
     @property
     def wake_key(self) -> str:
