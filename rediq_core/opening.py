@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rediq_core import embedded
 from rediq_core.config.quick import resolve_server
 from rediq_core.config.server import ServerChoice
-from rediq_core.connection.aio import AsyncLink
-from rediq_core.connection.sync import SyncLink
 from rediq_core.connection.topology import TlsOptions, Topology, parse_url
+
+if TYPE_CHECKING:
+    from rediq_core.connection.aio import AsyncLink
+    from rediq_core.connection.sync import SyncLink
 
 
 def choose_for_library(url: str | None) -> ServerChoice:
@@ -56,9 +59,14 @@ def _path(path: Path | None) -> str:
 
 def open_async(choice: ServerChoice, *, pool_size: int | None = None) -> AsyncLink:
     """Return a link for an event loop; its first call connects."""
+    # Deferred, as below: each side loads a library that the other does not need.
+    from rediq_core.connection.aio import AsyncLink  # noqa: PLC0415
+
     return AsyncLink(topology_of(choice, pool_size=pool_size))
 
 
 def open_sync(choice: ServerChoice, *, pool_size: int | None = None) -> SyncLink:
     """Return a link for threads; its first call connects."""
+    from rediq_core.connection.sync import SyncLink  # noqa: PLC0415
+
     return SyncLink(topology_of(choice, pool_size=pool_size))

@@ -17,11 +17,10 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from redis.exceptions import NoScriptError
-
 from rediq_core.clock import SYSTEM_CLOCK, Clock
 from rediq_core.connection.channel import CHANNEL_REPLY_TIMEOUT_S, AsyncChannel
 from rediq_core.connection.courier import Courier
+from rediq_core.connection.failures import UnknownScript
 from rediq_core.connection.raw import Arg, RawCall, Reply
 from rediq_core.connection.request import Request, pack, pack_eval, pack_evalsha, request_of
 from rediq_core.connection.topology import Topology
@@ -88,7 +87,7 @@ class AsyncLink:
             return await courier.insist(request_of(call), courier.attempts(deadline_s))
         began = self._monotonic()
         reply = await wire.ask(pack_evalsha(call))
-        if isinstance(reply, NoScriptError):
+        if isinstance(reply, UnknownScript):
             reply = await wire.ask(pack_eval(call))
         if not isinstance(reply, Exception):
             return reply

@@ -10,12 +10,11 @@ import random
 import threading
 from collections.abc import Sequence
 
-from redis.exceptions import ClusterDownError, NoScriptError, RedisError, ResponseError
-
 from rediq_core.clock import Clock
 from rediq_core.connection.batch import Batch, Place
-from rediq_core.connection.lines import Line, Lines, ask, read
-from rediq_core.connection.options import blocking_connection
+from rediq_core.connection.blocking_options import blocking_connection
+from rediq_core.connection.failures import LinkFailure, ReplyError, UnknownScript
+from rediq_core.connection.lines import Line, Lines, ask, connect, read, write
 from rediq_core.connection.raw import Reply
 from rediq_core.connection.request import ASKING, Request, pack, pack_eval
 from rediq_core.connection.retry import Attempts, TryFailed, persist_blocking
@@ -24,7 +23,7 @@ from rediq_core.connection.topology import Address, Topology
 from rediq_core.connection.translate import closed_error
 from rediq_core.errors import RediqError
 
-DIAL_ERRORS = (RedisError, RediqError, OSError)
+DIAL_ERRORS = (LinkFailure, RediqError, OSError)
 # Threads of one process that may sleep in a blocking pop at once.
 _MAX_SLEEPERS = 64
 # Seconds that a reply may come after the time the server was asked to wait.
@@ -195,9 +194,7 @@ class BlockingCourier:
             raise TryFailed(error, was_sent=False) from error
         if address is None:
             detour.is_stale = True
-            raise TryFailed(
-                ClusterDownError("slot not served", status_code="CLUSTERDOWN"), was_sent=False
-            )
+            raise TryFailed(ReplyError("CLUSTERDOWN", "slot not served"), was_sent=False)
         return address
 
     def close(self) -> None:
@@ -254,7 +251,7 @@ class BlockingCourier:
             if place.is_asking:
                 _ = read(line, timeout_s=timeout_s)  # the OK of ASKING
             reply = read(line, timeout_s=timeout_s)
-            if isinstance(reply, NoScriptError) and request.call is not None:
+            if isinstance(reply, UnknownScript) and request.call is not None:
                 unknown.append(index)
             is_failed = isinstance(reply, Exception)
             replies.append(TryFailed(reply, was_sent=True) if is_failed else reply)
@@ -304,9 +301,9 @@ class BlockingCourier:
                 topology, address, connect_timeout_s=topology.connect_timeout_s
             )
             try:
-                line.connect()
+                connect(line)
                 reply = ask(line, pack(*directory.question))
-            except (RedisError, OSError) as error:
+            except (LinkFailure, OSError) as error:
                 reply = error
             finally:
                 line.disconnect()
@@ -315,7 +312,7 @@ class BlockingCourier:
                 continue
             try:
                 directory.learn(reply, address)
-            except ResponseError as error:
+            except ReplyError as error:
                 failure = error
             else:
                 return
@@ -326,9 +323,7 @@ def _write(line: Line, requests: Sequence[Request], place: Place) -> TryFailed |
     """Write requests in one go, each behind its ASKING if it needs one."""
     prefix = ASKING if place.is_asking else b""
     try:
-        line.send_packed_command(
-            [b"".join([prefix + request.packed for request in requests])], check_health=False
-        )
-    except (RedisError, OSError) as error:
+        write(line, b"".join([prefix + request.packed for request in requests]))
+    except (LinkFailure, OSError) as error:
         return TryFailed(error, was_sent=True)
     return None

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from redis.exceptions import NoScriptError
-
 from rediq_core.connection.courier import Courier
+from rediq_core.connection.failures import UnknownScript
 from rediq_core.connection.raw import RawCall, Reply
 from rediq_core.connection.request import pack_eval, pack_evalsha, request_of
 from rediq_core.connection.retry import RECONNECT_POLICY, TryFailed, persist
@@ -90,7 +89,7 @@ class AsyncChannel:
         call, future = under_way
         try:
             reply = await future
-            if isinstance(reply, NoScriptError):
+            if isinstance(reply, UnknownScript):
                 reply = await wire.ask(pack_eval(call))
         except asyncio.CancelledError:
             self._drop()

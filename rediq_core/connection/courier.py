@@ -11,10 +11,9 @@ import asyncio
 import random
 from collections.abc import Awaitable, Iterable, Sequence
 
-from redis.exceptions import ClusterDownError, NoScriptError, RedisError, ResponseError
-
 from rediq_core.clock import Clock
 from rediq_core.connection.batch import Batch, Place
+from rediq_core.connection.failures import LinkFailure, ReplyError, UnknownScript
 from rediq_core.connection.raw import Reply
 from rediq_core.connection.request import ASKING, Request, pack, pack_eval
 from rediq_core.connection.retry import CALL_POLICY, Attempts, RetryPolicy, TryFailed, persist
@@ -26,7 +25,7 @@ from rediq_core.connection.wires import Wires
 from rediq_core.errors import RediqError
 
 # What opening a connection or asking for a map can raise; all else is a defect.
-DIAL_ERRORS = (RedisError, RediqError, OSError)
+DIAL_ERRORS = (LinkFailure, RediqError, OSError)
 
 
 class Courier:
@@ -171,9 +170,7 @@ class Courier:
             raise TryFailed(error, was_sent=False) from error
         if address is None:
             detour.is_stale = True
-            raise TryFailed(
-                ClusterDownError("slot not served", status_code="CLUSTERDOWN"), was_sent=False
-            )
+            raise TryFailed(ReplyError("CLUSTERDOWN", "slot not served"), was_sent=False)
         return address
 
     async def dial(self, address: Address, *, reply_timeout_s: float | None) -> Wire:
@@ -215,7 +212,7 @@ class Courier:
             async with asyncio.timeout(None if left_s is None or left_s > usual_s else left_s):
                 for request, future in _send(wire, requests, is_asking=place.is_asking):
                     reply = await future
-                    if isinstance(reply, NoScriptError) and request.call is not None:
+                    if isinstance(reply, UnknownScript) and request.call is not None:
                         body = Request(pack_eval(request.call), request.key)
                         [(_, again)] = _send(wire, [body], is_asking=place.is_asking)
                         reply = await again
@@ -273,7 +270,7 @@ class Courier:
                 continue
             try:
                 directory.learn(reply, address)
-            except ResponseError as error:
+            except ReplyError as error:
                 failure = error
             else:
                 return

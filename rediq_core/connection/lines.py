@@ -12,13 +12,22 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, BusyLoadingError, InvalidResponse, RedisError
+from redis.exceptions import ResponseError as RedisResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from rediq_core.connection.failures import (
+    ConnectionClosed,
+    LinkFailure,
+    NoReply,
+    NotRedis,
+    error_reply,
+)
 from rediq_core.connection.raw import Reply
 
 
 class Line(Protocol):
-    """What is used of a redis-py connection; options.py casts to it."""
+    """What is used of a redis-py connection; blocking_options.py casts to it."""
 
     @property
     def is_connected(self) -> bool:
@@ -71,7 +80,7 @@ class Lines:
         """Return an open connection, opening one or waiting for one.
 
         Raises:
-            RedisError: It could not be opened.
+            LinkFailure: It could not be opened.
             OSError: It could not be opened, or (TimeoutError) none came free in time.
         """
         line = self.take_idle()
@@ -93,7 +102,7 @@ class Lines:
             finally:
                 self._sleepers -= 1
         try:
-            line.connect()
+            connect(line)
         except BaseException:
             self._lose(line)
             raise
@@ -136,6 +145,32 @@ class Lines:
             self._change.notify()
 
 
+def connect(line: Line) -> None:
+    """Open a connection and log in.
+
+    Raises:
+        LinkFailure: The server refused it, or broke it off.
+        OSError: The system did.
+    """
+    try:
+        line.connect()
+    except RedisError as error:
+        raise failure_of(error) from error
+
+
+def write(line: Line, packed: bytes) -> None:
+    """Write bytes.
+
+    Raises:
+        LinkFailure: The connection broke.
+        OSError: Likewise.
+    """
+    try:
+        line.send_packed_command([packed], check_health=False)
+    except RedisError as error:
+        raise failure_of(error) from error
+
+
 def ask(line: Line, packed: bytes, *, timeout_s: float | None = None) -> Reply:
     """Make one round trip; failures are values, and break the connection unless Redis sent them.
 
@@ -147,7 +182,9 @@ def ask(line: Line, packed: bytes, *, timeout_s: float | None = None) -> Reply:
     try:
         line.send_packed_command([packed], check_health=False)
         return line.read_response() if timeout_s is None else line.read_response(timeout=timeout_s)
-    except (RedisError, OSError) as error:
+    except RedisError as error:
+        return failure_of(error)
+    except OSError as error:
         return error
     except BaseException:  # such as KeyboardInterrupt: an unread reply would meet the next caller
         line.disconnect()
@@ -158,8 +195,33 @@ def read(line: Line, *, timeout_s: float | None = None) -> Reply:
     """Read one more reply of a pipeline, as `ask` does."""
     try:
         return line.read_response() if timeout_s is None else line.read_response(timeout=timeout_s)
-    except (RedisError, OSError) as error:
+    except RedisError as error:
+        return failure_of(error)
+    except OSError as error:
         return error
     except BaseException:
         line.disconnect()
         raise
+
+
+def failure_of(error: RedisError) -> LinkFailure:
+    """Say what redis-py said in our own kinds; the system's error stays in the chain."""
+    text = str(error)
+    ours: LinkFailure
+    if isinstance(error, RedisResponseError | AuthenticationError | BusyLoadingError):
+        code = error.status_code
+        ours = error_reply(f"{code} {text}" if code else text)
+    elif _MAX_CLIENTS in text:
+        ours = error_reply(f"ERR {text}")
+    elif isinstance(error, RedisTimeoutError):
+        ours = NoReply(text)
+    elif isinstance(error, InvalidResponse):
+        ours = NotRedis(text)
+    else:
+        ours = ConnectionClosed(text)
+    ours.__cause__ = error
+    return ours
+
+
+# redis-py makes a broken connection of this refusal.
+_MAX_CLIENTS = "max number of clients reached"

@@ -13,17 +13,17 @@ change replaces one attribute or one list entry, and a stale answer costs one re
 from __future__ import annotations
 
 import random
+from binascii import crc_hqx
 from collections.abc import Sequence
 from typing import Protocol, assert_never
 
-from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from redis.exceptions import AskError, MovedError, ResponseError
-
+from rediq_core.connection.failures import Redirect, ReplyError
 from rediq_core.connection.raw import Reply
 from rediq_core.connection.topology import Address, Mode, Topology
 from rediq_core.connection.translate import Fate, fate_of
 from rediq_core.errors import ConfigError
 
+SLOTS = 16_384
 _UNKNOWN_HOSTS = ("", "?")
 # Flags of a master that a Sentinel advises against.
 _SICK = frozenset({"s_down", "o_down", "disconnected"})
@@ -56,7 +56,7 @@ class Directory(Protocol):
         """Take the reply of `asked`.
 
         Raises:
-            ResponseError: It does not help; ask somebody else, or later.
+            ReplyError: It does not help; ask somebody else, or later.
         """
         ...
 
@@ -147,7 +147,7 @@ class SentinelDirectory:
         """Take host and port of the master, if the Sentinel finds it healthy.
 
         Raises:
-            ResponseError: It is down, or this Sentinel does not watch it.
+            ReplyError: It is down, or this Sentinel does not watch it.
             ConfigError: No Sentinel knows a master of this name.
         """
         masters = [_fields(row) for row in reply]
@@ -188,7 +188,7 @@ class ClusterDirectory:
     def __init__(self, topology: Topology) -> None:
         self.generation = 0
         self._topology = topology
-        self._slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        self._slots: list[Address | None] = [None] * SLOTS
         self._masters: tuple[Address, ...] = ()
         self._known: tuple[Address, ...] = topology.nodes
 
@@ -212,9 +212,9 @@ class ClusterDirectory:
         """Take the rows of CLUSTER SLOTS: first, last, master, replicas.
 
         Raises:
-            ResponseError: No slot is served.
+            ReplyError: No slot is served.
         """
-        slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        slots: list[Address | None] = [None] * SLOTS
         masters: dict[Address, None] = {}
         known: dict[Address, None] = {}
         for first, last, master, *replicas in reply:
@@ -267,9 +267,9 @@ class Detour:
         """
         self.ask_at = None
         match fate_of(error):
-            case Fate.MOVED if isinstance(error, MovedError):
-                directory.moved(error.slot_id, Address(error.host, error.port))
-            case Fate.ASKING if isinstance(error, AskError):
+            case Fate.MOVED if isinstance(error, Redirect):
+                directory.moved(error.slot, Address(error.host, error.port))
+            case Fate.ASKING if isinstance(error, Redirect):
                 self.ask_at = topology.reach(Address(error.host, error.port))
             case _:
                 self.is_stale = True
@@ -277,7 +277,9 @@ class Detour:
 
 def slot_of(key: str) -> int:
     """Return the Cluster slot of a key, 0 to 16,383."""
-    return key_slot(key.encode())
+    tag = key.partition("{")[2].partition("}")
+    hashed = tag[0] if tag[0] and tag[1] else key
+    return crc_hqx(hashed.encode(), 0) % SLOTS
 
 
 def _fields(row: Reply) -> dict[str, str]:
@@ -286,8 +288,8 @@ def _fields(row: Reply) -> dict[str, str]:
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-def _unhelpful(code: str) -> ResponseError:
-    return ResponseError("", status_code=code)
+def _unhelpful(code: str) -> ReplyError:
+    return ReplyError(code)
 
 
 def _text(raw: bytes | None) -> str:

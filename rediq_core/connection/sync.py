@@ -15,10 +15,9 @@ import os
 import random
 from collections.abc import Sequence
 
-from redis.exceptions import NoScriptError
-
 from rediq_core.clock import SYSTEM_CLOCK, Clock
 from rediq_core.connection.blocking import BlockingCourier
+from rediq_core.connection.failures import UnknownScript
 from rediq_core.connection.lines import Line, Lines, ask
 from rediq_core.connection.raw import Arg, RawCall, Reply
 from rediq_core.connection.request import Request, pack, pack_eval, pack_evalsha, request_of
@@ -196,7 +195,7 @@ def _run_once(lines: Lines, line: Line, call: RawCall) -> Reply:
     """Run a script on a taken connection and give it back; failures are values."""
     try:
         reply = ask(line, pack_evalsha(call))
-        if isinstance(reply, NoScriptError):
+        if isinstance(reply, UnknownScript):
             reply = ask(line, pack_eval(call))
         return reply
     finally:

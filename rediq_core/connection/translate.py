@@ -1,4 +1,4 @@
-"""From what redis-py, the socket or the server said to one error of our own.
+"""From what the connection, the socket or the server said to one error of our own.
 
 Two questions are answered here: may the same call be tried again (`fate_of`), and what does a
 person read if it may not (`translated`). Redis quotes arguments in some replies and redis-py in
@@ -14,19 +14,14 @@ import ssl
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from redis.exceptions import (
-    AskError,
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    InvalidResponse,
-    MovedError,
-    NoPermissionError,
-    ResponseError,
+from rediq_core.connection.failures import (
+    LinkFailure,
+    NoReply,
+    NotLoggedIn,
+    NotRedis,
+    Redirect,
+    ReplyError,
 )
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
 from rediq_core.errors import (
     ConfigError,
     RediqError,
@@ -78,7 +73,6 @@ PASSING = {
     "UNBLOCKED": ("has changed its role", "Try again; the new master is being looked up."),
 }
 _MAX_CLIENTS = "max number of clients reached"
-_CODE = re.compile(r"-?([A-Z]{3,})\b")
 # Redis before 7.0 wraps what a script's command said.
 _WRAPPED_CODE = re.compile(r"@user_script: ?\d+: -?([A-Z]{3,})\b")
 _ACL_IN_SCRIPT = ("The user executing the script can't", "ACL failure in script")
@@ -98,36 +92,25 @@ class Fate(Enum):
 
 def fate_of(error: BaseException) -> Fate:
     """Say whether the call that met `error` can be tried again, and where."""
-    if isinstance(error, ResponseError) and not isinstance(error, AskError):
-        return Fate.PASSING if code_of(error) in PASSING else Fate.FINAL
-    if _MAX_CLIENTS in str(error):
-        return Fate.PASSING
-    if _certificate_problem(error):
-        return Fate.FINAL
-    return next((fate for kind, fate in _FATES if isinstance(error, kind)), Fate.FINAL)
+    match error:
+        case Redirect():
+            return Fate.ASKING if error.is_ask else Fate.MOVED
+        case NotLoggedIn():
+            return Fate.FINAL
+        case ReplyError():
+            is_passing = code_of(error) in PASSING or _MAX_CLIENTS in error.text
+            return Fate.PASSING if is_passing else Fate.FINAL
+        case LinkFailure() | OSError():
+            return Fate.FINAL if _certificate_problem(error) else Fate.LOST
+        case _:
+            return Fate.FINAL
 
 
-# The first that matches decides: redis-py's ConnectionError is the parent of some others.
-_FATES: tuple[tuple[type[BaseException], Fate], ...] = (
-    (MovedError, Fate.MOVED),
-    (AskError, Fate.ASKING),
-    (AuthenticationError, Fate.FINAL),
-    (AuthorizationError, Fate.FINAL),
-    (BusyLoadingError, Fate.PASSING),
-    (RedisConnectionError, Fate.LOST),
-    (RedisTimeoutError, Fate.LOST),
-    (InvalidResponse, Fate.LOST),
-    (OSError, Fate.LOST),
-)
-
-
-def code_of(error: ResponseError) -> str:
+def code_of(error: ReplyError) -> str:
     """Return the server's error code, "" for a plain ERR or none."""
-    text = str(error)
-    known = error.status_code
-    if known and known != "ERR":
-        return known
-    found = _WRAPPED_CODE.search(text) or (None if known else _CODE.match(text))
+    if error.code not in ("", "ERR"):
+        return error.code
+    found = _WRAPPED_CODE.search(error.text)
     code = found.group(1) if found else ""
     return "" if code == "ERR" else code
 
@@ -143,9 +126,9 @@ def translated(error: BaseException, where: str, *, is_ambiguous: bool = False) 
     match error:
         case RediqError():
             return error
-        case AuthenticationError() | AuthorizationError():
+        case NotLoggedIn():
             return _unauthenticated(error, where)
-        case ResponseError() | BusyLoadingError():
+        case ReplyError() if _MAX_CLIENTS not in error.text:
             return _refused_by_server(error, where, is_ambiguous=is_ambiguous)
         case _:
             return _unreachable(error, where, is_ambiguous=is_ambiguous)
@@ -156,8 +139,8 @@ def closed_error() -> ConfigError:
     return ConfigError("this client has been closed.", next_step="Make a new one, or close later.")
 
 
-def _unauthenticated(error: BaseException, where: str) -> RedisUnavailable:
-    is_missing = "WRONGPASS" not in _status(error)
+def _unauthenticated(error: NotLoggedIn, where: str) -> RedisUnavailable:
+    is_missing = error.code != "WRONGPASS"
     wanted = "asks for a password" if is_missing else "refused the user name or password"
     return RedisUnavailable(
         f"the Redis at {where} {wanted}.",
@@ -166,11 +149,8 @@ def _unauthenticated(error: BaseException, where: str) -> RedisUnavailable:
     )
 
 
-def _refused_by_server(
-    error: ResponseError | BusyLoadingError, where: str, *, is_ambiguous: bool
-) -> RediqError:
-    code = "LOADING" if isinstance(error, BusyLoadingError) else code_of(error)
-    text = str(error)
+def _refused_by_server(error: ReplyError, where: str, *, is_ambiguous: bool) -> RediqError:
+    code, text = code_of(error), error.text
     if code in PASSING:
         state, next_step = PASSING[code]
         return RedisUnavailable(
@@ -182,7 +162,7 @@ def _refused_by_server(
             cause="What is queued can still run, which frees memory.",
             next_step="Let workers drain, raise maxmemory, or shorten [retention].",
         )
-    if isinstance(error, NoPermissionError) or any(sign in text for sign in _ACL_IN_SCRIPT):
+    if code == "NOPERM" or any(sign in text for sign in _ACL_IN_SCRIPT):
         return _denied(text, where)
     if code in ("WRONGTYPE", "REDIQERR"):
         return SchemaMismatch(
@@ -286,7 +266,7 @@ def _reason(error: BaseException, where: str) -> tuple[str, str, str]:
             "",
             "Name its authority in [redis.tls] ca, and use the host name it was issued for.",
         )
-    if isinstance(error, InvalidResponse):
+    if isinstance(error, NotRedis):
         return "what answers there does not speak the Redis protocol", "", "Check the port."
     if _MAX_CLIENTS in str(error):
         return "it has as many clients as it allows", "", "Raise maxclients, or use fewer workers."
@@ -300,7 +280,7 @@ def _silence(error: BaseException, where: str) -> tuple[str, str, str]:
         for kind, reason, next_step in _OS_REASONS:
             if isinstance(link, kind):
                 return reason, hint, next_step
-        if isinstance(link, TimeoutError | RedisTimeoutError):
+        if isinstance(link, TimeoutError | NoReply):
             return _TIMED_OUT, hint, "" if hint else "See whether it is stopped or overloaded."
     return "connection closed", hint, ""
 
@@ -309,7 +289,7 @@ def _tls_hint(error: BaseException, where: str) -> str:
     if not where.startswith("rediss"):
         return ""
     is_silent = any(
-        isinstance(link, TimeoutError | RedisTimeoutError | ssl.SSLError | ConnectionResetError)
+        isinstance(link, TimeoutError | NoReply | ssl.SSLError | ConnectionResetError)
         for link in _chain(error)
     )
     return "The URL says rediss: is this port TLS?" if is_silent else ""
@@ -329,7 +309,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             return
         yield link
         link = link.__cause__ or link.__context__
-
-
-def _status(error: BaseException) -> str:
-    return str(getattr(error, "status_code", None) or "")

@@ -18,11 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import hiredis
-from redis.connection import DefaultParser
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from rediq_core.connection.failures import ConnectionClosed, NoReply, NotRedis, error_reply
 from rediq_core.connection.options import keepalive_options, ssl_context
 from rediq_core.connection.raw import Reply
 from rediq_core.connection.request import pack
@@ -70,8 +67,8 @@ class Wire(asyncio.Protocol):
         self._timeout_s = timeout_s
         self._on_lost = on_lost
         self._reader = hiredis.Reader(
-            protocolError=InvalidResponse,
-            replyError=DefaultParser.parse_error,
+            protocolError=NotRedis,
+            replyError=error_reply,
             notEnoughData=_NOTHING_YET,
         )
         self._waiting: deque[asyncio.Future[Reply]] = deque()
@@ -142,12 +139,12 @@ class Wire(asyncio.Protocol):
         try:
             while (reply := reader.gets()) is not _NOTHING_YET:
                 if not waiting:
-                    self._break(InvalidResponse("a reply that nobody asked for"))
+                    self._break(NotRedis("a reply that nobody asked for"))
                     return
                 caller = waiting.popleft()
                 if not caller.done():
                     caller.set_result(reply)
-        except InvalidResponse as error:
+        except NotRedis as error:
             self._break(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -163,7 +160,7 @@ class Wire(asyncio.Protocol):
             return
         silent_s = self._loop.time() - self._since
         if silent_s >= self._timeout_s:
-            self._break(RedisTimeoutError("no reply"))
+            self._break(NoReply("no reply"))
         else:
             self._timer = self._loop.call_later(self._timeout_s - silent_s, self._look)
 
@@ -202,7 +199,7 @@ async def dial(
 
     Raises:
         OSError: No connection, among them TimeoutError and ssl.SSLError.
-        RedisError: The server refused the login.
+        LinkFailure: The server refused the login.
         ConfigError: A certificate file cannot be used.
     """
     wire = Wire(asyncio.get_running_loop(), timeout_s=reply_timeout_s, on_lost=on_lost)
@@ -273,5 +270,5 @@ def _greeting(topology: Topology) -> list[bytes]:
     return greeting
 
 
-def _closed() -> RedisConnectionError:
-    return RedisConnectionError("Connection closed.")
+def _closed() -> ConnectionClosed:
+    return ConnectionClosed("Connection closed.")

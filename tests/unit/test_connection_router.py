@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from redis.exceptions import AskError, MovedError, ResponseError
+from redis.crc import key_slot
 
+from rediq_core.connection.failures import Redirect, ReplyError
 from rediq_core.connection.router import (
     ClusterDirectory,
     Detour,
@@ -51,6 +52,9 @@ def test_all_keys_of_a_queue_share_a_slot() -> None:
         slot_of("default")
     }
     assert slot_of("foo") == 12182
+    # redis-py, which asks nobody either, says the same of every shape of a key.
+    for name in ("foo", "{foo}x", "x{foo}", "{}x", "{{a}}b", "{a", "a}b", "ä{ö}", "a{b}{c}", ""):
+        assert slot_of(name) == key_slot(name.encode())
 
 
 def test_one_server_has_every_key_and_is_never_asked() -> None:
@@ -84,6 +88,9 @@ def test_a_cluster_map_gives_each_slot_its_master() -> None:
     directory.learn(SLOTS, A)
 
     assert slot_of("foo") == 12182
+    # redis-py, which asks nobody either, says the same of every shape of a key.
+    for name in ("foo", "{foo}x", "x{foo}", "{}x", "{{a}}b", "{a", "a}b", "ä{ö}", "a{b}{c}", ""):
+        assert slot_of(name) == key_slot(name.encode())
     assert directory.find("foo") == B
     assert directory.find("rediq:{default}:x") == (A if slot_of("default") < 8192 else B)
     assert directory.find(None) in (A, B)
@@ -95,10 +102,10 @@ def test_a_cluster_map_gives_each_slot_its_master() -> None:
 def test_an_empty_map_is_no_help() -> None:
     directory = cluster()
 
-    with pytest.raises(ResponseError) as caught:
+    with pytest.raises(ReplyError) as caught:
         directory.learn([], A)
 
-    assert caught.value.status_code == "CLUSTERDOWN"
+    assert caught.value.code == "CLUSTERDOWN"
     assert directory.generation == 0
 
 
@@ -142,7 +149,7 @@ def test_the_sentinel_that_answered_is_asked_first_next_time() -> None:
 def test_a_name_that_no_sentinel_knows_is_a_mistake_in_the_url() -> None:
     directory = SentinelDirectory(parse_url("redis+sentinel://s1,s2/typo"))
 
-    with pytest.raises(ResponseError):
+    with pytest.raises(ReplyError):
         directory.learn([master("m", A)], Address("s1", 26379))
     with pytest.raises(ConfigError, match="'typo'"):
         directory.learn([], Address("s2", 26379))
@@ -153,10 +160,10 @@ def test_a_master_that_a_sentinel_finds_down_is_not_taken(flags: str) -> None:
     directory = SentinelDirectory(parse_url("redis+sentinel://s1/m"))
     directory.learn([master("m", A)], Address("s1", 26379))
 
-    with pytest.raises(ResponseError) as caught:
+    with pytest.raises(ReplyError) as caught:
         directory.learn([master("m", B, flags=flags)], Address("s1", 26379))
 
-    assert caught.value.status_code == "NOMASTER"
+    assert caught.value.code == "NOMASTER"
     assert directory.find(KEY) == A
 
 
@@ -166,7 +173,7 @@ def test_a_moved_reply_patches_the_map_and_needs_no_refresh() -> None:
     directory.learn(SLOTS, A)
     detour = Detour(directory.generation)
 
-    detour.note(MovedError("12182 10.0.0.3:7000"), directory, topology)
+    detour.note(Redirect("MOVED", "12182 10.0.0.3:7000"), directory, topology)
 
     assert directory.find("foo") == C
     assert (detour.ask_at, detour.is_stale) == (None, False)
@@ -178,7 +185,7 @@ def test_an_ask_reply_holds_for_one_try_only() -> None:
     directory.learn(SLOTS, A)
     detour = Detour(directory.generation)
 
-    detour.note(AskError("12182 10.0.0.3:7000"), directory, topology)
+    detour.note(Redirect("ASK", "12182 10.0.0.3:7000"), directory, topology)
     assert (detour.ask_at, directory.find("foo")) == (C, B)
 
     detour.note(ConnectionResetError(), directory, topology)

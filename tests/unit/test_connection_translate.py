@@ -9,8 +9,11 @@ import ssl
 import pytest
 from redis.connection import DefaultParser
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from rediq_core.connection.failures import ReplyError, error_reply
+from rediq_core.connection.lines import failure_of
 from rediq_core.connection.translate import PASSING, Fate, fate_of, translated
 from rediq_core.errors import (
     ConfigError,
@@ -26,9 +29,14 @@ WHERE = "redis://localhost:6379/0"
 
 
 def said(line: str) -> Exception:
-    """The exception that an error reply becomes."""
-    error = DefaultParser.parse_error(line)
-    assert isinstance(error, Exception)
+    """The failure that an error reply becomes: the same read by us and through redis-py."""
+    error = error_reply(line)
+    theirs = DefaultParser.parse_error(line)
+    assert isinstance(theirs, RedisError)
+    through = failure_of(theirs)
+    assert isinstance(error, ReplyError)
+    assert isinstance(through, ReplyError)
+    assert (type(through), through.code, through.text) == (type(error), error.code, error.text)
     return error
 
 
@@ -48,10 +56,13 @@ def test_a_refused_connection_has_the_pinned_text() -> None:
         (FileNotFoundError(errno.ENOENT, "x"), "(no such socket)"),
         (PermissionError(errno.EACCES, "x"), "(permission denied)"),
         (ConnectionResetError(errno.ECONNRESET, "x"), "(connection reset)"),
-        (RedisConnectionError("Connection closed."), "(connection closed)"),
+        (failure_of(RedisConnectionError("Connection closed.")), "(connection closed)"),
         (TimeoutError(), "(timed out)"),
-        (RedisTimeoutError("Timeout connecting to server"), "(timed out)"),
-        (RedisConnectionError("max number of clients reached"), "(it has as many clients"),
+        (failure_of(RedisTimeoutError("Timeout connecting to server")), "(timed out)"),
+        (
+            failure_of(RedisConnectionError("max number of clients reached")),
+            "(it has as many clients",
+        ),
     ],
 )
 def test_each_way_of_being_unreachable_is_named(error: Exception, reason: str) -> None:
@@ -66,12 +77,12 @@ def test_an_operating_system_error_is_found_behind_redis_pys() -> None:
     error = RedisConnectionError("Error 111 connecting to localhost:6379.")
     error.__context__ = ConnectionRefusedError(errno.ECONNREFUSED, "x")
 
-    assert "connection refused" in translated(error, WHERE).message
+    assert "connection refused" in translated(failure_of(error), WHERE).message
 
 
 def test_a_lost_or_late_answer_is_ambiguous_and_says_so() -> None:
     lost = translated(ConnectionResetError(), WHERE, is_ambiguous=True)
-    late = translated(RedisTimeoutError("no reply"), WHERE, is_ambiguous=True)
+    late = translated(failure_of(RedisTimeoutError("no reply")), WHERE, is_ambiguous=True)
 
     assert [lost.message, late.message] == [
         f"lost the Redis at {WHERE} (connection reset).",
