@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from rediq_core.errors import InvalidOption
 from rediq_core.model.cron import parse_cron
-from rediq_core.model.durations import MAX_DURATION_MS
+from rediq_core.model.durations import MAX_DURATION_MS, Duration, duration_ms
 from rediq_core.model.names import check_name
 from rediq_core.model.task import Task
 from rediq_core.model.views import Pause, TaskView
@@ -68,6 +68,10 @@ class Schedule:
         misfire: What becomes of due times that passed while no worker ran.
         overlap: What happens while the occurrence before is not finished.
         jitter_ms: Every run is later by the same part of this, which the name decides; 0 is exact.
+
+    Raises:
+        InvalidCron: The expression or the zone cannot be read, or never fires.
+        InvalidOption: A name, or an option of the task, is not allowed.
     """
 
     name: str
@@ -78,10 +82,31 @@ class Schedule:
     overlap: Overlap = Overlap.SKIP
     jitter_ms: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        cron: str,
+        task: Task[object],
+        *,
+        timezone: str = "UTC",
+        misfire: str = Misfire.RUN_ONCE,
+        overlap: str = Overlap.SKIP,
+        jitter: Duration = 0,
+    ) -> Schedule:
+        """Make a schedule of what a person wrote. Raises as the class does."""
+        return cls(
+            name,
+            cron,
+            task,
+            timezone,
+            _one_of(Misfire, "misfire", misfire),
+            _one_of(Overlap, "overlap", overlap),
+            duration_ms(jitter, "jitter"),
+        )
+
     def __post_init__(self) -> None:
         check_name("schedule", self.name)
-        object.__setattr__(self, "misfire", _one_of(Misfire, "misfire", self.misfire))
-        object.__setattr__(self, "overlap", _one_of(Overlap, "overlap", self.overlap))
         if type(self.jitter_ms) is not int or not 0 <= self.jitter_ms <= MAX_DURATION_MS:
             raise InvalidOption(f"jitter {self.jitter_ms!r} is no number of milliseconds.")
         for option in _REFUSED_OPTIONS:

@@ -109,7 +109,7 @@ def declare(
 def put(space: Space, declaration: Declaration, *, due_ms: int = 0) -> Call[PutReply]:
     """Add or change a schedule: one round trip, two if it then needs a due time.
 
-    Sent first without; a reply of NEEDS_DUE did nothing and says what time it is (`first_due`).
+    Sent first without; a reply of NEEDS_DUE did nothing and says what time it is.
     """
     schedule = declaration.schedule
     args: list[Arg] = [
@@ -129,6 +129,11 @@ def put(space: Space, declaration: Declaration, *, due_ms: int = 0) -> Call[PutR
 def _read_put(reply: Reply) -> PutReply:
     code, now_ms, rev = reply
     return PutReply(Put(code), now_ms, int(rev))
+
+
+def first_due_ms(declaration: Declaration, reply: PutReply) -> int:
+    """Return when a schedule that begins now is due first, by the server's clock."""
+    return declaration.schedule.timetable().next_after(reply.now_ms)
 
 
 def refusal(name: str, reply: PutReply) -> RediqError | None:
