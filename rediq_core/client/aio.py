@@ -19,6 +19,7 @@ from typing import TypeVar, cast, overload
 from rediq_core import keys
 from rediq_core.client import plan
 from rediq_core.client.hurrying import cancel_order, push_cancel
+from rediq_core.client.schedules import AsyncSchedules
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError, TaskNotFound, WrongState
 from rediq_core.model.durations import Duration, duration_ms
@@ -46,7 +47,7 @@ class _Lane:
         self.is_sending = False
 
 
-class Client:
+class Client(AsyncSchedules):
     """Enqueue tasks and ask about them, from one event loop.
 
     Attributes:
@@ -111,7 +112,8 @@ class Client:
         """Put one task into its queue; one round trip, shared with concurrent calls.
 
         Returns:
-            The task's id, or with `on_duplicate="return"` the id that holds its unique key.
+            The task's id, or with `on_duplicate="return"` the id that holds its unique key. With
+            `cron` a schedule named like the type is registered, and its name returned.
 
         Raises:
             InvalidPayload: The payload is not JSON.
@@ -122,6 +124,8 @@ class Client:
             RedisUnavailable: No answer within the deadline. If `ambiguous`, enqueue the same Task
                 again: its id makes that safe.
         """
+        if task.cron:
+            return await self.schedule(task.type, task.cron, task)
         plan.check_supported(task)
         encoded = encode_task(task)
         lane = self._lanes.get(task.queue)
@@ -193,6 +197,9 @@ class Client:
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
         for i, task in enumerate(listed):
             try:
+                if task.cron:
+                    results[i] = await self.schedule(task.type, task.cron, task)
+                    continue
                 plan.check_supported(task)
                 by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
             except RediqError as error:

@@ -49,9 +49,9 @@ def check_supported(task: Task[R]) -> None:
     """Refuse what the engine of this version does not act on, instead of ignoring it.
 
     Raises:
-        InvalidOption: The task depends on others, is collected in a group, or is a schedule.
+        InvalidOption: The task depends on others, or is collected in a group.
     """
-    for option in ("depends_on", "group", "cron"):
+    for option in ("depends_on", "group"):
         if getattr(task, option):
             raise InvalidOption(
                 f"{option} of {task.type} was refused.",

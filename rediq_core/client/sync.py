@@ -18,6 +18,7 @@ from rediq_core import keys
 from rediq_core.client import plan
 from rediq_core.client.aio import cancelled_state
 from rediq_core.client.hurrying import cancel_order, push_cancel_sync
+from rediq_core.client.schedules import SyncSchedules
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
 from rediq_core.model.durations import Duration, duration_ms
@@ -35,7 +36,7 @@ from rediq_core.verbs.moves import Act, MoveVerb, move
 R = TypeVar("R")
 
 
-class SyncClient:
+class SyncClient(SyncSchedules):
     """Enqueue tasks and ask about them, from any thread.
 
     Attributes:
@@ -86,6 +87,8 @@ class SyncClient:
 
     def enqueue(self, task: Task[R]) -> str:
         """Put one task into its queue: one round trip. Returns and raises as `Client.enqueue`."""
+        if task.cron:
+            return self.schedule(task.type, task.cron, task)
         plan.check_supported(task)
         reply = self._send(task.queue, [encode_task(task)])
         (outcome,) = enqueueing.outcomes([task], reply)
@@ -112,6 +115,9 @@ class SyncClient:
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
         for i, task in enumerate(listed):
             try:
+                if task.cron:
+                    results[i] = self.schedule(task.type, task.cron, task)
+                    continue
                 plan.check_supported(task)
                 by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
             except RediqError as error:
