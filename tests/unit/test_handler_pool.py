@@ -132,6 +132,11 @@ async def test_a_process_ends_after_its_share_of_runs() -> None:
         assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
+async def test_a_process_that_a_run_left_too_large_takes_no_other() -> None:
+    async with open_pool(size=1, max_rss_bytes=1) as pool:
+        assert await run(pool, "pid") != await run(pool, "pid")
+
+
 async def test_a_warm_process_costs_less_than_a_millisecond_a_run() -> None:
     async with open_pool(size=1) as pool:
         await run(pool, "echo")
