@@ -10,9 +10,13 @@ Example:
 from __future__ import annotations
 
 from rediq_core.admin.bulk import TAKES, Conduct, OnProgress
+from rediq_core.admin.connecting import connect
+from rediq_core.admin.doctor import Checkup, Finding, Level
+from rediq_core.admin.exporting import ImportReport, Transfers
 from rediq_core.admin.operations import Operations
-from rediq_core.admin.operator import Admin, connect
+from rediq_core.admin.operator import Admin
 from rediq_core.admin.search import Selection, Tally
+from rediq_core.admin.waiting import has_ended, wait_for_worker, wait_until_ended
 from rediq_core.admin.why import Answer, Place, Reason, Weight
 from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import LOST, Do
@@ -22,8 +26,12 @@ __all__ = [
     "TAKES",
     "Admin",
     "Answer",
+    "Checkup",
     "Conduct",
     "Do",
+    "Finding",
+    "ImportReport",
+    "Level",
     "MoveVerb",
     "OnProgress",
     "Operations",
@@ -31,6 +39,10 @@ __all__ = [
     "Reason",
     "Selection",
     "Tally",
+    "Transfers",
     "Weight",
     "connect",
+    "has_ended",
+    "wait_for_worker",
+    "wait_until_ended",
 ]

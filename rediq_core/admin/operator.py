@@ -13,17 +13,17 @@ from rediq_core import keys
 from rediq_core.admin import bulk, history, lookup, search, snapshot, workers
 from rediq_core.admin.access import Access, Deliver, leave_to_sweep
 from rediq_core.admin.bulk import Conduct, OnProgress
+from rediq_core.admin.doctor import Checkup, examine_all
+from rediq_core.admin.exporting import Transfers
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
 from rediq_core.admin.snapshot import Overview
 from rediq_core.admin.why import Answer, why
-from rediq_core.config.server import ServerChoice
 from rediq_core.model.history import HOUR_MS, History
 from rediq_core.model.operations import BulkOrder
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport, Page, QueueView, TaskView, WorkerView
 from rediq_core.model.where import Where
-from rediq_core.opening import choose_for_library, open_sync
 from rediq_core.scripts.executor import DEFAULT_DEADLINE_S, SyncExecutor
 from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import Do
@@ -78,6 +78,11 @@ class Admin:
         """What was done to many tasks, and the way to do more, stop, resume and undo it."""
         return Operations(self.access)
 
+    @property
+    def transfers(self) -> Transfers:
+        """Tasks as lines of JSON, out of their queues and back into them."""
+        return Transfers(self.access)
+
     def server_info(self) -> dict[str, str]:
         """Return what INFO says of the server, or of one master of a Cluster: 1 round trip."""
         raw = bytes(self.access.executor.link.command("INFO"))
@@ -92,6 +97,10 @@ class Admin:
             QueueNotFound: The word is neither a queue nor a task.
         """
         return why(self.access, word)
+
+    def doctor(self, *, by: str = "", on_progress: OnProgress | None = None) -> Checkup:
+        """Look at everything a queue relies on; with `by` repair it. See `doctor.examine_all`."""
+        return examine_all(self.access, by=by, on_progress=on_progress)
 
     # Queues.
 
@@ -339,41 +348,14 @@ class Admin:
         """
         return workers.find_worker(self.access, id_or_part)
 
-    def tell_worker(self, id_or_part: str, do: Do | str) -> WorkerView:
+    def tell_worker(self, id_or_part: str, do: Do | str, *, by: str = "") -> WorkerView:
         """Tell a worker to pause, resume or stop, and return at once: 3 round trips.
 
         Returns:
-            The worker as it was; `worker` shows when it has obeyed.
+            The worker as it was; `wait_for_worker` waits until it has obeyed.
 
         Raises:
             WorkerNotFound: There is none.
             InvalidOption: There are several, or it is lost.
         """
-        return workers.order_worker(self.access, id_or_part, Do(do))
-
-
-def connect(
-    server: ServerChoice | str | None = None,
-    *,
-    namespace: str | None = None,
-    connection_pool_size: int | None = None,
-    is_read_only: bool = False,
-) -> Admin:
-    """Open an Admin, to be used in a with-block; its first call connects.
-
-    Args:
-        server: Which server: a choice that was made, a URL, or None to choose as clients do.
-        namespace: Prefix of every key; None for what was chosen.
-        connection_pool_size: Most connections; None for the configured number.
-        is_read_only: Refuse everything that writes, whatever the choice says.
-
-    Raises:
-        ConfigError: The URL or the configuration cannot be used.
-    """
-    choice = server if isinstance(server, ServerChoice) else choose_for_library(server)
-    return Admin(
-        SyncExecutor(open_sync(choice, pool_size=connection_pool_size)),
-        namespace or choice.namespace,
-        deadline_s=choice.deadline_ms / 1000,
-        is_read_only=is_read_only or choice.is_read_only,
-    )
+        return workers.order_worker(self.access, id_or_part, Do(do), by=by)
