@@ -51,6 +51,7 @@ WORKER_KEYS: Mapping[str, Kind] = {
     "max_tasks_per_child": Kind.INTEGER,
     "max_rss": Kind.SIZE,
     "burst_wait": Kind.DURATION,
+    "config_rev": Kind.INTEGER,
 }
 METRICS_KEYS: Mapping[str, Kind] = {
     "enabled": Kind.BOOLEAN,

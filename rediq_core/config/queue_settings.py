@@ -8,7 +8,6 @@ what counts at run time is the policy in Redis.
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -24,11 +23,11 @@ from rediq_core.config.fields import (
     SomeTime,
     TypeName,
 )
+from rediq_core.errors import InvalidCron
+from rediq_core.model.cron import check_timezone, parse_cron
 
 Backoffs = Literal["exponential", "linear", "fixed", "list"]
 MAX_RETRIES = 10_000
-
-_FIELDS_OF_CRON = (5, 6)
 
 
 class BackoffSettings(Section):
@@ -139,15 +138,16 @@ class QueueSettings(Section):
 
 def _check_timezone(value: str) -> str:
     try:
-        ZoneInfo(value)
-    except (LookupError, ValueError, OSError) as error:
+        return check_timezone(value)
+    except InvalidCron as error:
         raise ValueError("it is no time zone; write it as Europe/Vienna or UTC.") from error
-    return value
 
 
 def _check_cron(value: str) -> str:
-    if not value.startswith("@") and len(value.split()) not in _FIELDS_OF_CRON:
-        raise ValueError("it needs 5 fields, 6 with seconds first, or a word such as @hourly.")
+    try:
+        parse_cron(value)
+    except InvalidCron as error:
+        raise ValueError(f"{error.message} {error.cause} {error.next_step}") from error
     return value
 
 
@@ -163,6 +163,7 @@ class ScheduleSettings(Section):
         priority: 0 most urgent to 100, or None for the default.
         misfire: What happens to due times that nobody was there for.
         overlap: What happens while the last one still runs.
+        jitter_ms: Every run is later by a fixed part of this, which the name decides.
         max_retry: Or None.
         timeout_ms: Or None.
         backoff: Or None.
@@ -185,6 +186,9 @@ class ScheduleSettings(Section):
     )
     overlap: Literal["skip", "allow"] = Field(
         "skip", description="What to do while the one before is not finished."
+    )
+    jitter_ms: Duration = Field(
+        0, alias="jitter", description="Runs later by a part of this, fixed by the name."
     )
     max_retry: int | None = Field(
         None, ge=0, le=MAX_RETRIES, description="Retries after the first run."

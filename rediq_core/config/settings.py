@@ -132,6 +132,7 @@ class WorkerSettings(Section):
         max_tasks_per_child: A task process is replaced after so many; 0 for never.
         max_rss_bytes: A task process is replaced above this memory; 0 for never.
         burst_wait_ms: How long --burst waits for retries that come due.
+        config_rev: Number of this configuration, or None for the time its file last changed.
     """
 
     concurrency: int = Field(10, ge=1, le=10_000, description="Slots of one task process.")
@@ -154,6 +155,12 @@ class WorkerSettings(Section):
     )
     burst_wait_ms: Annotated[int, *duration_field(0, DAY_MS)] = Field(
         60_000, alias="burst_wait", description="--burst waits for retries due within this time."
+    )
+    config_rev: int | None = Field(
+        None,
+        ge=0,
+        le=10**12,
+        description="Schedules follow the highest; unset is when the file last changed.",
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from rediq_core.worker.desk import Desk
 from rediq_core.worker.recycling import limit_memory
+from rediq_core.worker.scheduler import keep_schedules
 from rediq_core.worker.sweeping import sweep_queues
 
 __all__ = ["DUTIES", "Desk", "Duty", "do_duty"]
@@ -22,7 +23,7 @@ log = logging.getLogger("rediq.supervisor")
 
 Duty = Callable[[Desk], Coroutine[Any, Any, None]]
 # Every duty of a supervisor besides leases, orders, announcements and watching its processes.
-DUTIES: tuple[Duty, ...] = (sweep_queues, limit_memory)
+DUTIES: tuple[Duty, ...] = (sweep_queues, keep_schedules, limit_memory)
 
 
 async def do_duty(duty: Duty, desk: Desk) -> None:

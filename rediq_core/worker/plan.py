@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rediq_core.config.loader import LoadedSettings
-from rediq_core.config.queue_settings import BackoffSettings, QueueSettings
+from rediq_core.config.queue_settings import QueueSettings
 from rediq_core.config.server import ServerChoice
 from rediq_core.config.settings import RetentionSettings, Settings
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.settings import Defaults
-from rediq_core.model.retry import Backoff, BackoffKind
 from rediq_core.verbs.exchange import Retention
+from rediq_core.verbs.schedule import Declaration
+from rediq_core.worker.declared import backoff_of, declared_schedules
 from rediq_core.worker.lanes import LanePlan
 
 # As the configuration's own defaults: a day and 10,000 of what succeeded, 90 days of what died.
@@ -57,6 +58,7 @@ class WorkerPlan:
         is_burst: End when there is nothing left to do.
         burst_wait_ms: Retries due within this are waited for.
         retention: For queues that nobody ever said anything about.
+        schedules: Those that the configuration declares.
     """
 
     server: ServerChoice
@@ -74,6 +76,7 @@ class WorkerPlan:
     retention: Retention = DEFAULT_RETENTION
     max_rss_bytes: int = 0
     wedged_ms: int = 30_000
+    schedules: tuple[Declaration, ...] = ()
 
 
 def plan_worker(
@@ -88,7 +91,7 @@ def plan_worker(
         root: Folder that goes first on the import path.
 
     Raises:
-        ConfigError: No queue, or a queue without handlers.
+        ConfigError: No queue, a queue without handlers, or a schedule that cannot be.
     """
     settings = loaded.settings
     names = settings.worker.queues or tuple(settings.queues) or ("default",)
@@ -130,6 +133,7 @@ def plan_worker(
         burst_wait_ms=worker.burst_wait_ms,
         retention=_retention(settings.retention),
         max_rss_bytes=worker.max_rss_bytes,
+        schedules=declared_schedules(settings.schedules, loaded.path, worker.config_rev),
     )
 
 
@@ -145,7 +149,7 @@ def _lane(settings: Settings, name: str, queue: QueueSettings) -> LanePlan:
         name,
         queue.weight,
         queue.slots or 0,
-        Defaults(queue.max_retry, queue.timeout_ms, _backoff(queue.backoff)),
+        Defaults(queue.max_retry, queue.timeout_ms, backoff_of(queue.backoff)),
         _retention(settings.retention_of(name)),
     )
 
@@ -157,16 +161,4 @@ def _retention(kept: RetentionSettings) -> Retention:
         kept.dead.age_ms,
         kept.dead.count,
         kept.min_keep_ms,
-    )
-
-
-def _backoff(settings: BackoffSettings | None) -> Backoff | None:
-    if settings is None:
-        return None
-    return Backoff(
-        BackoffKind(settings.kind),
-        settings.base_ms,
-        settings.cap_ms,
-        settings.jitter,
-        tuple(settings.delays_ms),
     )
