@@ -13,6 +13,7 @@ from typing import Any
 from rediq_core.model.task import Task
 from rediq_core.scripts.call import Call, Space
 from rediq_core.verbs.enqueue import encode_task, enqueue
+from rediq_core.verbs.examine import PARTS, examine, repair
 from rediq_core.verbs.exchange import exchange
 from rediq_core.verbs.history import read_history, roll
 from rediq_core.verbs.inspect import read_page, read_queue, read_tasks
@@ -157,6 +158,8 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
             q.rig.space, q.rig.queue, q.rig.minute, buckets=[q.rig.minute // 60]
         ),
         "read_tasks": lambda q: read_tasks(q.rig.space, q.rig.queue, [*q.places(), "nope"]),
+        **{f"examine {part}": _examining(part) for part in PARTS},
+        "repair": _repair,
         **schedule_calls(),
         **{f"read_page {zset}": _page(zset) for zset in PLACES},
         **{f"read_ids {zset}": _ids(zset) for zset in PLACES},
@@ -173,6 +176,17 @@ def _page(zset: str) -> Callable[[Lively], Call[Any]]:
 
 def _ids(zset: str) -> Callable[[Lively], Call[Any]]:
     return lambda q: read_ids(q.rig.space, q.rig.queue, zset)
+
+
+def _examining(part: str) -> Callable[[Lively], Call[Any]]:
+    return lambda q: examine(q.rig.space, q.rig.queue, part)
+
+
+def _repair(q: Lively) -> Call[Any]:
+    """A task in no place and one in two, so that the script has something to do."""
+    q.rig.client.zrem(q.rig.key("pending"), "pending")
+    q.rig.client.zadd(q.rig.key("dead"), {"delayed": 1})
+    return repair(q.rig.space, q.rig.queue, "tasks", ["pending", "delayed"], by="ada@host")
 
 
 def _moving(verb: MoveVerb, *ids: str, **options: Any) -> Callable[[Lively], Call[Any]]:
