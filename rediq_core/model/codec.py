@@ -8,6 +8,7 @@ and no loading of code: data from Redis is untrusted.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import NoReturn
 
 from rediq_core.errors import InvalidPayload, PayloadTooLarge
@@ -35,6 +36,24 @@ _ENCODE = json.JSONEncoder(
 ).encode
 
 
+def _quick_encoder() -> Callable[[object], str]:
+    """Return an encoder that is built once; JSONEncoder.encode builds one for each value.
+
+    It does not look for cycles: those end in RecursionError, and `_ENCODE` then says what it was.
+    """
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # an interpreter without the C accelerator
+        return _ENCODE
+    chunks = make(
+        None, _to_plain, json.encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+    join = "".join
+    return lambda value: join(chunks(value, 0))
+
+
+_ENCODE_QUICKLY = _quick_encoder()
+
+
 def encode(
     value: object, *, what: str = "payload", limit_bytes: int | None = MAX_PAYLOAD_BYTES
 ) -> bytes:
@@ -50,7 +69,7 @@ def encode(
         PayloadTooLarge: Its encoding is over the limit.
     """
     try:
-        encoded = _ENCODE(value).encode()
+        encoded = _encoded_text(value).encode()
     except RecursionError as error:
         raise InvalidPayload(f"The {what} is nested too deeply.") from error
     except (TypeError, ValueError) as error:
@@ -69,6 +88,13 @@ def encode(
             f"The {what} is nested too deeply.", cause=f"More than {MAX_DEPTH} levels."
         )
     return encoded
+
+
+def _encoded_text(value: object) -> str:
+    try:
+        return _ENCODE_QUICKLY(value)
+    except RecursionError:
+        return _ENCODE(value)
 
 
 def too_large(what: str, size_bytes: int, limit_bytes: int) -> PayloadTooLarge:

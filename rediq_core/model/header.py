@@ -104,7 +104,7 @@ def header_tail(task: Task[object], payload_json: bytes) -> bytes:
         InvalidPayload: `extra` is not JSON.
         PayloadTooLarge: `extra` is as large as no payload may be.
     """
-    if task._is_plain():  # noqa: SLF001  # the same module in two files: what "plain" means is Task's
+    if task.is_plain:
         return _plain_tail(task.type) + payload_json
     timeout_ms = 0 if task.timeout is None else duration_ms(task.timeout, "timeout")
     unique = "" if task.unique_key is None else escape_key(task.unique_key)

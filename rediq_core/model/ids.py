@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Iterable
 from functools import lru_cache
 
 from rediq_core.clock import SYSTEM_CLOCK, Clock
@@ -38,6 +39,14 @@ def queue_tag(task_id: str) -> str | None:
     return task_id[10:14]
 
 
+def likely_queues(task_id: str, queues: Iterable[str]) -> list[str]:
+    """Return the queues that an id can be in: those its tag names, else all."""
+    tag = queue_tag(task_id)
+    if tag is not None:
+        return [queue for queue in queues if tag_of_queue(queue) == tag]
+    return list(queues)
+
+
 class IdMaker:
     """Make ids for one process; thread-safe, and started anew in a forked child."""
 
@@ -51,6 +60,9 @@ class IdMaker:
         self._ms = 0
         self._prefix = ""
         self._random = 0
+        # The upper half of the random part, written: it changes once in some hundred ids.
+        self._high = -1
+        self._head = ""
         self._steps: list[int] = []
 
     def new(self, queue: str) -> str:
@@ -63,8 +75,14 @@ class IdMaker:
                 self._random += self._step()
                 if self._random >= _RANDOM_LIMIT:
                     self._start_ms(self._ms + 1)
-            prefix, random = self._prefix, self._random
-        return prefix + tag_of_queue(queue) + _encode_60(random)
+            random = self._random
+            if random >> 30 != self._high:
+                self._high = random >> 30
+                self._head = _encode_30(self._high)
+            prefix, head = self._prefix, self._head
+        p = _PAIRS
+        low = p[random >> 20 & 1023] + p[random >> 10 & 1023] + p[random & 1023]
+        return prefix + tag_of_queue(queue) + head + low
 
     def _start_ms(self, now_ms: int) -> None:
         self._ms = now_ms
@@ -113,16 +131,13 @@ def _encode_50(value: int) -> str:
     )
 
 
-def _encode_60(value: int) -> str:
+def _encode_30(value: int) -> str:
     p = _PAIRS
-    return (
-        p[value >> 50 & 1023]
-        + p[value >> 40 & 1023]
-        + p[value >> 30 & 1023]
-        + p[value >> 20 & 1023]
-        + p[value >> 10 & 1023]
-        + p[value & 1023]
-    )
+    return p[value >> 20] + p[value >> 10 & 1023] + p[value & 1023]
+
+
+def _encode_60(value: int) -> str:
+    return _encode_30(value >> 30) + _encode_30(value & (1 << 30) - 1)
 
 
 _MAKER = IdMaker()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 from rediq_core.errors import InvalidOption
 from rediq_core.model.state import STATE_WORDS
@@ -54,6 +55,15 @@ def check_name(kind: str, value: object) -> str:
         InvalidOption: It is not text, is too short or too long, has another character, or is a
             queue named like a state, `all`, or with one of these or a term key and a colon first.
     """
+    try:
+        return _checked(kind, value)
+    except TypeError:  # what cannot be hashed is no name
+        return _checked.__wrapped__(kind, value)
+
+
+@lru_cache(maxsize=4096)
+def _checked(kind: str, value: object) -> str:
+    """Check once: a producer says the same few names for each task. Refusals are not kept."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise InvalidOption(
             f"{kind} name {_shown(value)} is not allowed.",

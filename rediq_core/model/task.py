@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypedDict, TypeVar, Unpack
 
 from rediq_core.errors import InvalidOption
 from rediq_core.model.durations import Duration, duration_ms
@@ -49,7 +49,7 @@ OnMissing = Literal["refuse", "run"]
 OnFailure = Literal["fail", "run", "cancel"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class Task(Generic[R_co]):
     """One piece of work. Enqueued twice it runs once: its id is made with it.
 
@@ -102,45 +102,59 @@ class Task(Generic[R_co]):
     id: str = dataclasses.field(default="", kw_only=True)
     # Set by TaskType.task, so that a client can validate the result; not an option.
     returns: object = dataclasses.field(default=None, init=False, repr=False, compare=False)
+    # Only type, payload, queue, priority and id are said: the quick way through encoding.
+    is_plain: bool = dataclasses.field(default=False, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        check_name("type", self.type)
+    def __init__(
+        self,
+        type: str,  # noqa: A002  # the public name of the field
+        payload: object = None,
+        **options: Unpack[TaskOptions],
+    ) -> None:
+        """Check and take what is said; what is not said stays the class's default.
+
+        A generated initialiser would set 23 attributes one by one, which was half of what a
+        producer pays for a task.
+
+        Raises:
+            InvalidOption: A name, a number or a combination is not allowed.
+        """
+        values = self.__dict__
+        # Most tasks set few options: one comparison of sets instead of a dozen looks.
+        is_plain = options.keys() <= _PLAIN_OPTIONS
+        if not is_plain and not options.keys() <= _OPTIONS:
+            unknown = ", ".join(sorted(options.keys() - _OPTIONS))
+            raise TypeError(f"Task() takes no {unknown}")
+        values.update(options)
+        values["type"] = check_name("type", type)
+        values["payload"] = payload
         check_name("queue", self.queue)
         priority = self.priority
-        if type(priority) is not int or not 0 <= priority <= LOWEST_PRIORITY:
+        if priority.__class__ is not int or not 0 <= priority <= LOWEST_PRIORITY:
             raise InvalidOption(
                 f"priority {priority!r} is not a whole number from 0 to {LOWEST_PRIORITY}."
             )
         if self.id:
             check_key("id", self.id)
         else:
-            object.__setattr__(self, "id", new_id(self.queue))
-        # Most tasks set none of the rest: one comparison instead of a dozen.
-        if self._is_plain():
-            return
-        _check_rare_options(self)
+            values["id"] = new_id(self.queue)
+        if is_plain or self._has_only_defaults():
+            values["is_plain"] = True
+        else:
+            _check_rare_options(self)
 
-    def _is_plain(self) -> bool:
-        return (
-            self.max_retry is None
-            and self.timeout is None
-            and self.backoff is None
-            and self.delay is None
-            and self.at is None
-            and self.expires_in is None
-            and self.keep is None
-            and self.unique_key is None
-            and self.unique_for is None
-            and self.group is None
-            and self.extra is None
-            and not self.depends_on
-        )
+    def _has_only_defaults(self) -> bool:
+        kind = self.__class__
+        return all(getattr(self, name) == getattr(kind, name) for name in _OPTIONS - _PLAIN_OPTIONS)
 
     def copy(self, **changes: object) -> Task[R_co]:
         """Return a new piece of work like this one, with a new id unless one is given."""
-        changes.setdefault("id", "")
-        copied = dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # checked by __post_init__
-        object.__setattr__(copied, "returns", self.returns)
+        said: dict[str, object] = {
+            name: value for name, value in self.__dict__.items() if name not in _MADE
+        }
+        said.update(changes)
+        copied: Task[R_co] = Task(**said)  # type: ignore[arg-type]  # checked by __init__
+        copied.__dict__["returns"] = self.returns
         return copied
 
     @property
@@ -150,6 +164,10 @@ class Task(Generic[R_co]):
         if isinstance(parents, str | Task):
             parents = (parents,)
         return tuple(parent.id if isinstance(parent, Task) else parent for parent in parents)
+
+
+# What copy() does not carry over: what was made, not said.
+_MADE = frozenset({"id", "returns", "is_plain"})
 
 
 def check_key(what: str, value: str) -> None:
@@ -205,7 +223,7 @@ def _check_parents(task: Task[R_co]) -> None:
 
 
 class TaskOptions(TypedDict, total=False):
-    """What `TaskType.task` may override; the meaning is that of the same `Task` attributes."""
+    """What `Task` and `TaskType.task` take by keyword; it means what the attributes of `Task` do."""
 
     queue: str
     priority: int
@@ -226,3 +244,8 @@ class TaskOptions(TypedDict, total=False):
     extra: Mapping[str, object] | None
     cron: str | None
     id: str
+
+
+_OPTIONS = frozenset(TaskOptions.__annotations__)
+# Options that every task has; with these alone it needs no further look.
+_PLAIN_OPTIONS = frozenset({"queue", "priority", "id"})

@@ -172,5 +172,5 @@ class TaskType(Generic[P, R]):
         options.setdefault("priority", self.priority)
         made: Task[R] = Task(self.name, payload, **options)
         if self.returns is not UNTYPED:
-            object.__setattr__(made, "returns", self.returns)
+            made.__dict__["returns"] = self.returns
         return made

@@ -74,7 +74,7 @@ def encode_task(
         PayloadTooLarge: It is over the limit.
     """
     tail = header_tail(task, encode(task.payload, limit_bytes=limit_bytes))
-    if task._is_plain():  # noqa: SLF001  # what "plain" means is Task's
+    if task.is_plain:
         return EncodedTask(task.id, str(task.priority), tail)
     options = str(task.priority)
     if task.unique_key is not None:
