@@ -36,6 +36,7 @@ _BY_CLASS: dict[type[BaseException], ExitCode] = {
     errors.TaskNotFound: ExitCode.NOT_FOUND,
     errors.WorkerNotFound: ExitCode.NOT_FOUND,
     errors.OperationNotFound: ExitCode.NOT_FOUND,
+    errors.ScheduleNotFound: ExitCode.NOT_FOUND,
     errors.UnknownDependency: ExitCode.NOT_FOUND,
     errors.Refused: ExitCode.REFUSED,
     errors.TaskTimeout: ExitCode.TIMED_OUT,

@@ -308,3 +308,9 @@ class OperationNotFound(RediqError):
     """No operation has this id, or none is left that could be meant."""
 
     code = "E025"
+
+
+class ScheduleNotFound(RediqError):
+    """No schedule has this name: it was never declared, or somebody deleted it."""
+
+    code = "E026"

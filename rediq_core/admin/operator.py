@@ -16,6 +16,7 @@ from rediq_core.admin.bulk import Conduct, OnProgress
 from rediq_core.admin.doctor import Checkup, examine_all
 from rediq_core.admin.exporting import Transfers
 from rediq_core.admin.operations import Operations
+from rediq_core.admin.schedules import ScheduleAdmin
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
 from rediq_core.admin.snapshot import Overview
 from rediq_core.admin.why import Answer, why
@@ -29,7 +30,7 @@ from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import Do
 
 
-class Admin:
+class Admin(ScheduleAdmin):
     """Look at queues, tasks and workers of one namespace, and act on them.
 
     Every method may raise RedisUnavailable; every one that writes may raise Refused.
