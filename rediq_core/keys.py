@@ -27,9 +27,12 @@ tries       hash    id -> attempts|losses|ready ms
 progress    hash    id -> percent|ms|message
 cancels     hash    id -> JSON: who, when, force; an intent for an active task
 unique      hash    unique key -> owner id|expiry ms
-needs       zset    child>parent -> 0
-dependents  zset    parent>queue/child -> 0
+needs       zset    child>parent -> 0, not finished; /child>parent, finished
+dependents  zset    parent>queue/child -> 0, to be told; >parent>…, died of it; /parent>…, was told
 outbox      zset    parent -> next delivery ms
+outcomes    hash    parent -> letter|type|result for its children here; >parent -> how many;
+                    /id -> the same of a task forgotten before its children were told
+early       zset    child>parent -> ms; the parent ended before the child came
 groups      zset    type/group>id -> added ms
 groups_due  zset    type/group -> due ms
 policy      hash    registered, paused, limits, beat_ms, reap_after …
@@ -63,11 +66,11 @@ DEFAULT_NAMESPACE: Final = "rediq"
 
 HASHES: Final = frozenset(
     "tasks claims trashed runs tries progress cancels unique policy requests counters minute hours"
-    " days causes prints fired minute_before".split()
+    " days causes prints fired outcomes minute_before".split()
 )
 ZSETS: Final = frozenset(
     "pending suspects held active leases delayed retry waiting completed cancelled dead kept trash"
-    " needs dependents outbox groups groups_due errors".split()
+    " needs dependents outbox early groups groups_due errors".split()
 )
 STREAMS: Final = frozenset({"audit", "events"})
 LISTS: Final = frozenset({"wake"})

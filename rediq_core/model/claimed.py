@@ -6,7 +6,12 @@ when asked. It is neither the producer's `Task` nor the reader's `TaskView`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rediq_core.model.header import Options, damaged, parse_options, parse_stored
+
+# Shared by all tasks without parents.
+_NO_ENDS: Mapping[str, bytes] = {}
 
 
 class ClaimedTask:
@@ -27,12 +32,14 @@ class ClaimedTask:
         claimed_ms: Server time of the claim.
         ready_ms: Server time since which it could have run.
         options_json: Rare options as stored, b"" for none.
+        ends: Parent's id to how it ended (model/outcome.py), of a task that depends on others.
     """
 
     __slots__ = (
         "_options",
         "attempt",
         "claimed_ms",
+        "ends",
         "group",
         "id",
         "losses",
@@ -48,7 +55,13 @@ class ClaimedTask:
     )
 
     def __init__(
-        self, task_id: str, queue: str, stored: bytes, tries: bytes | None, token: str, now_ms: int
+        self,
+        task_id: str,
+        queue: str,
+        stored: bytes,
+        tries: bytes | list[bytes] | None,
+        token: str,
+        now_ms: int,
     ) -> None:
         (
             self.priority,
@@ -67,9 +80,17 @@ class ClaimedTask:
         self.token = token
         self.claimed_ms = now_ms
         self._options: Options | None = None
+        self.ends: Mapping[str, bytes] = _NO_ENDS
         self.attempt, self.losses = 1, 0
         if tries:
-            self._count(tries)
+            if isinstance(tries, list):
+                self.ends = {
+                    parent.decode(): end
+                    for parent, end in zip(tries[1::2], tries[2::2], strict=True)
+                }
+                tries = tries[0]
+            if tries:
+                self._count(tries)
 
     def _count(self, tries: bytes) -> None:
         try:

@@ -58,7 +58,8 @@ class Header(NamedTuple):
         place_ms: Enqueue or due time: its place inside its priority.
         expires_ms: Cancelled if not started by then, or 0.
         timeout_ms: Its own timeout, or 0.
-        flags: Reserved for marks that Lua reads, one letter each.
+        flags: Marks that Lua reads: D it has parents; then r it runs whatever becomes of them, c a
+            bad end of one cancels it; m one that is unknown counts as completed.
         type: Task type.
         unique_key: Unescaped, or "".
         group: Group name, or "".
@@ -108,8 +109,14 @@ def header_tail(task: Task[object], payload_json: bytes) -> bytes:
         return _plain_tail(task.type) + payload_json
     timeout_ms = 0 if task.timeout is None else duration_ms(task.timeout, "timeout")
     unique = "" if task.unique_key is None else escape_key(task.unique_key)
-    head = f"{timeout_ms}||{task.type}|{unique}|{task.group or ''}|".encode()
+    flags = _flags(task) if task.depends_on else ""
+    head = f"{timeout_ms}|{flags}|{task.type}|{unique}|{task.group or ''}|".encode()
     return head + _options_json(task) + b"\n" + payload_json
+
+
+def _flags(task: Task[object]) -> str:
+    on_failure = {"run": "r", "cancel": "c"}.get(task.on_dependency_failure, "")
+    return f"D{on_failure}{'m' if task.on_missing_dependency == 'run' else ''}"
 
 
 def _options_json(task: Task[object]) -> bytes:

@@ -15,10 +15,12 @@ from rediq_core.connection.raw import Arg, RawCall, Reply
 from rediq_core.scripts.loader import Script
 
 T = TypeVar("T")
+# What a call reads, it only gives: a Call[str] serves wherever a Call[object] does.
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """One script call over the keys of one queue.
 
     Attributes:
@@ -31,7 +33,7 @@ class Call(Generic[T]):
     script: Script
     keys: tuple[str, ...]
     args: tuple[Arg, ...]
-    read: Callable[[Reply], T]
+    read: Callable[[Reply], T_co]
 
     def raw(self, *, is_legacy: bool = False) -> RawCall:
         """Return what a connection sends; `is_legacy` for servers before Redis 7."""

@@ -1,8 +1,7 @@
 """Enqueue: from a producer's Task to the one script call that takes it.
 
 Pure functions; the client decides when to send and what to do with each task's outcome.
-Dependencies are registered at the parents first (verbs/dependencies.py) and arrive here as the ones
-still unmet.
+A task that depends on others was written down at its parents before (verbs/dependencies.py).
 """
 
 from __future__ import annotations
@@ -51,22 +50,21 @@ class EnqueueReply:
         now_ms: Server time.
         codes: One letter a task, see enqueue.lua.
         owners: Owner ids of refused duplicates, in order.
+        deliver: Replaced tasks whose children must be told now.
     """
 
     is_registered: bool
     now_ms: int
     codes: str
     owners: tuple[str, ...]
+    deliver: tuple[str, ...] = ()
 
 
-def encode_task(
-    task: Task[object], *, unmet: Sequence[str] = (), limit_bytes: int = MAX_PAYLOAD_BYTES
-) -> EncodedTask:
+def encode_task(task: Task[object], *, limit_bytes: int = MAX_PAYLOAD_BYTES) -> EncodedTask:
     """Encode a task for its queue.
 
     Args:
         task: The task.
-        unmet: Parents that have not finished; the task waits for them.
         limit_bytes: Largest payload taken.
 
     Raises:
@@ -76,6 +74,10 @@ def encode_task(
     tail = header_tail(task, encode(task.payload, limit_bytes=limit_bytes))
     if task.is_plain:
         return EncodedTask(task.id, str(task.priority), tail)
+    return EncodedTask(task.id, _options(task), tail)
+
+
+def _options(task: Task[object]) -> str:
     options = str(task.priority)
     if task.unique_key is not None:
         options += ";u"
@@ -90,9 +92,9 @@ def encode_task(
     options += _DUPLICATE[task.on_duplicate]
     if task.group is not None:
         options += ";g"
-    if unmet:
-        options += ";n" + ",".join(unmet)
-    return EncodedTask(task.id, options, tail)
+    if task.depends_on:
+        options += ";n" + ",".join(dict.fromkeys(task.parent_ids))
+    return options
 
 
 def enqueue(
@@ -119,9 +121,13 @@ def enqueue(
 
 
 def _read(reply: Reply) -> EnqueueReply:
-    status, now_ms, codes, *owners = reply
+    status, now_ms, codes, deliver, *owners = reply
     return EnqueueReply(
-        status == 1, now_ms, codes.decode(), tuple(owner.decode() for owner in owners)
+        status == 1,
+        now_ms,
+        codes.decode(),
+        tuple(owner.decode() for owner in owners),
+        tuple(deliver.decode().split(",")) if deliver else (),
     )
 
 

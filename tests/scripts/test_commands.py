@@ -17,6 +17,7 @@ COMMANDS = {
         ["HGET", "HSET", "HDEL", "HMGET", "HLEN", "HKEYS", "HEXISTS", "HGETALL"], (2, 0)
     ),
     **dict.fromkeys(["HSETNX", "HINCRBY", "LLEN", "RPUSH", "EXPIRE", "TYPE"], (2, 0)),
+    **dict.fromkeys(["PERSIST", "HSTRLEN"], (3, 2)),
     **dict.fromkeys(["ZADD", "ZREM", "ZCARD", "ZSCORE", "ZRANGE", "ZREVRANGE"], (2, 0)),
     **dict.fromkeys(["ZRANGEBYSCORE", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"], (2, 0)),
     **dict.fromkeys(["HINCRBYFLOAT", "TIME"], (2, 6)),

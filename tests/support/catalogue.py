@@ -22,6 +22,7 @@ from rediq_core.verbs.listing import read_ids
 from rediq_core.verbs.moves import Act, MoveVerb, move, pause, resume
 from rediq_core.verbs.progress import ProgressReport, report_progress
 from rediq_core.verbs.sweep import sweep
+from tests.support.family import family_calls
 from tests.support.rig import (
     LEASE_MS,
     PLACES,
@@ -161,6 +162,7 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
         **{f"examine {part}": _examining(part) for part in PARTS},
         "repair": _repair,
         **schedule_calls(),
+        **family_calls(),
         **{f"read_page {zset}": _page(zset) for zset in PLACES},
         **{f"read_ids {zset}": _ids(zset) for zset in PLACES},
     }
@@ -205,7 +207,7 @@ def _enqueue(q: Lively) -> Call[Any]:
     ]
     encoded = [encode_task(task) for task in tasks]
     child: Task[object] = Task("mail", id="new7", depends_on=["p1", "p2"])
-    encoded.append(encode_task(child, unmet=["p1", "p2"]))
+    encoded.append(encode_task(child))
     return enqueue(q.rig.space, q.rig.queue, encoded, minute=q.rig.minute, is_registering=True)
 
 

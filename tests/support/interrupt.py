@@ -15,7 +15,7 @@ from rediq_core.scripts.call import Call
 from tests.support.servers import engine
 
 WRITES = (
-    *("HSET", "HDEL", "HSETNX", "HINCRBY", "HINCRBYFLOAT", "EXPIRE", "RPUSH", "XADD"),
+    *("HSET", "HDEL", "HSETNX", "HINCRBY", "HINCRBYFLOAT", "EXPIRE", "PERSIST", "RPUSH", "XADD"),
     *("ZADD", "ZREM", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"),
 )
 BROKEN = "broken before write"

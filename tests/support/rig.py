@@ -85,7 +85,9 @@ class Rig:
 
     def enqueue(self, *tasks: Task[object], unmet: Sequence[str] = ()) -> EnqueueReply:
         """Take tasks in one call, registering the queue."""
-        encoded = [encode_task(task, unmet=unmet) for task in tasks]
+        if unmet:
+            tasks = tuple(task.copy(id=task.id, depends_on=unmet) for task in tasks)
+        encoded = [encode_task(task) for task in tasks]
         call = enqueue(self.space, self.queue, encoded, minute=self.minute, is_registering=True)
         return self.executor.run(call)
 

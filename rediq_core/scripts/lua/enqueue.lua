@@ -1,18 +1,19 @@
 #!lua
 -- enqueue: take 1 to 500 tasks into one queue; each is taken or refused alone.
--- KEYS tasks pending suspects held active delayed retry waiting cancelled runs tries unique needs
--- KEYS dependents outbox groups groups_due policy counters causes errors wake minute
+-- KEYS tasks pending suspects held active delayed retry waiting cancelled dead runs tries unique needs
+-- KEYS dependents outbox outcomes early groups groups_due policy counters causes errors prints events
+-- KEYS wake minute
 -- ARGV now:ms flags:letters tasks:int
 -- then for each task: id options tail
 --   flags R: the queue is in the global set of queues, so mark it registered
 --   options: priority, then any of ;u (it has a unique key) ;d<delay ms> ;a<due ms> ;e<expires ms after due> ;f<unique for ms>
---   ;o<t: return the owner, p: replace it> ;g (it is collected in a group) ;n<parent,parent…: unmet dependencies>
+--   ;o<t: return the owner, p: replace it> ;g (it is collected in a group) ;n<parent,parent…: what it depends on>
 --   tail: timeout|flags|type|unique|group|options\npayload
--- RETURNS [status, now, codes, owner, owner …]
+-- RETURNS [status, now, codes, deliver, owner, owner …]
 --   status 1 done, 0 unregistered: nothing done, add the queue to the set and repeat with R
 --   codes, one letter a task: 1 taken, 2 the caller's own repeat, 3 id known with other content,
 --   4 unique key taken (an owner follows), 5 queue full, 6 owner is active, not replaced (owner follows)
--- MOVES (new)->pending|delayed|waiting pending|delayed|retry|waiting->cancelled waiting->pending
+-- MOVES (new)->pending|delayed|waiting|dead|cancelled pending|delayed|retry|waiting->cancelled waiting->pending
 --@include now
 --@include tools
 --@include place
@@ -23,16 +24,23 @@
 --@include count
 --@include groups
 --@include unique
-for _, key in ipairs({k_tasks, k_runs, k_tries, k_policy, k_counters, k_causes, k_minute}) do
+--@include failure
+--@include kin
+--@include verdict
+--@include bound
+for _, key in ipairs({k_tasks, k_runs, k_tries, k_policy, k_counters, k_causes, k_prints, k_minute}) do
   redis.call('HLEN', key)
 end
-for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting, k_cancelled, k_needs,
+for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting, k_cancelled, k_dead, k_early,
   k_outbox, k_groups, k_groups_due, k_errors}) do redis.call('ZCARD', key) end
 redis.call('LLEN', k_wake)
+redis.call('XLEN', k_events)
 local policy = redis.call('HMGET', k_policy, 'registered', 'paused', 'step', 'max_len', 'max_blob', 'grouped')
 if not policy[1] then
-  if not string.find(a_flags, 'R', 1, true) then return {0, now, ''} end
+  if not string.find(a_flags, 'R', 1, true) then return {0, now, '', ''} end
   redis.call('HSET', k_policy, 'registered', '1')
+  redis.call('PERSIST', k_early)
+  redis.call('PERSIST', k_outcomes)
 end
 local step, room, biggest = tonumber(policy[3]), nil, tonumber(policy[5]) or 0
 if policy[4] then
@@ -50,6 +58,7 @@ local function head(zset)
   return #first > 0 and tonumber(first[2]) or math.huge
 end
 --@include store
+--@include adopt
 local function take(id, options, tail)
   local priority = string.match(options, '^%d+')
   if priority == options then
@@ -77,9 +86,10 @@ local function take(id, options, tail)
     policy[6] = '1'
   end
   local parents = string.match(options, ';n(.*)$')
-  if parents then
-    add(puts.waiting, int(now), id)
-    for parent in string.gmatch(parents, '[^,]+') do add(puts.needs, 0, id .. '>' .. parent) end
+  local fate = parents and adopt(id, parents, flags_of(stored), unique)
+  if parents and not fate then weigh(id, stored, biggest) end
+  if fate == 'w' then add(puts.waiting, int(now), id)
+  elseif fate then return '1'
   elseif due > now then
     add(puts.delayed, int(due), id)
     nearest = nearest or math.min(head(k_delayed), head(k_retry))
@@ -100,4 +110,4 @@ end
 write()
 if is_sooner or is_group_new or ((is_ready or is_group_ready) and not policy[2]) then wake() end
 count(counts)
-return {1, now, table.concat(codes), unpack(owners)}
+return {1, now, table.concat(codes), table.concat(deliver, ','), unpack(owners)}

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- exchange: settle finished runs, promote what is due, claim under policy: the hot path in one call.
 -- KEYS tasks pending suspects held active claims leases delayed retry waiting completed cancelled
--- KEYS dead kept runs tries progress cancels unique dependents outbox groups groups_due policy
+-- KEYS dead kept runs tries progress cancels unique needs dependents outbox outcomes groups
+-- KEYS groups_due policy
 -- KEYS requests counters causes errors prints events wake minute
 -- ARGV now:ms caller:incarnation seq:int want:int lease:ms flags:letters keep:numbers types:words
 -- ARGV histogram:pairs settles:int
@@ -12,6 +13,7 @@
 --   target c completed, r retry, d dead, s snooze (delayed), p release, h held; then delay or keep ms
 --   failure "" or fingerprint|summary
 -- RETURNS [status, now, due, pending, held, suspects, codes, deliver, id, stored, tries, …]
+--   tries: of a task with parents [tries, parent, how it ended, …]
 --   status 1 done, 2 repeat of the last request, 3 lease lost, 4 request older than the last
 --   codes, one letter a settle: 1 applied, 2 already (this token settled before), 3 cancelled
 --   instead, 0 lost; due: when something may be claimable, 0 if nothing is in sight
@@ -22,6 +24,7 @@
 --@include beat
 --@include final
 --@include causes
+--@include kin
 --@include forget
 --@include runs
 --@include trim
@@ -34,6 +37,7 @@
 --@include members
 --@include promote
 --@include limits
+--@include ends
 --@include claim
 local lease_ms, want, settles = tonumber(a_lease), tonumber(a_want), tonumber(a_settles)
 local row = redis.call('HGET', k_requests, a_caller)

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- moves: what an operator does to tasks: each id is checked and moved or left, alone.
 -- KEYS tasks pending suspects held active delayed retry waiting completed cancelled dead kept trash
--- KEYS trashed runs tries cancels unique needs dependents outbox groups groups_due policy counters
--- KEYS causes errors requests audit events wake minute
+-- KEYS trashed runs tries cancels unique needs dependents outbox outcomes groups groups_due policy
+-- KEYS counters causes errors requests audit events wake minute
 -- ARGV now:ms verb:word expect:state by:json operation:id request:id purge:ms due:ms of:id
 -- ARGV cutoff:ms tasks:int
 -- then the ids
@@ -23,6 +23,7 @@
 --@include place
 --@include final
 --@include causes
+--@include kin
 --@include forget
 --@include runs
 --@include wake
@@ -30,6 +31,9 @@
 --@include groups
 --@include unique
 --@include find
+--@include verdict
+--@include revive
+--@include former
 --@include acts
 --@include places
 local before, words = a_request ~= '' and redis.call('HGET', k_requests, a_request), {}
@@ -63,7 +67,7 @@ end
 -- For good, by way of the trash: where this stops half way, the sweep or a repeat goes on.
 local function purge_now(id, found)
   leave_all_but(found, k_trash)
-  forget({id})
+  forget({id}, ended_as(found))
   redis.call('ZREM', k_trash, id)
   moved = moved + 1
   return 'moved'

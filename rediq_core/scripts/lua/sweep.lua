@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- sweep: tidy a queue that may be idle, a bounded piece a call; each period one caller wins.
 -- KEYS tasks pending suspects held active leases delayed retry waiting completed cancelled dead kept
--- KEYS trash trashed runs tries outbox policy requests causes errors
+-- KEYS trash trashed runs tries needs dependents outbox outcomes policy requests causes errors
 -- ARGV now:ms period:ms keep:numbers served:bit cursor:text limit:int
 --   cursor: "" to begin, then what the last call returned
 --   keep: completed age, count; dead age, count; min_keep. A caller that serves the queue (served 1)
@@ -15,6 +15,7 @@
 --@include tools
 --@include place
 --@include causes
+--@include kin
 --@include forget
 --@include trim
 --@include find

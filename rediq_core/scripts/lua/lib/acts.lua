@@ -38,17 +38,17 @@ local ACTS = {run = enter_pending}
 function ACTS.retry(id, stored)
   redis.call('HDEL', k_tries, id)
   redis.call('ZREM', k_kept, id)
-  return enter_pending(id, stored)
+  revive_children(id)
+  if not is_bound(id) then return enter_pending(id, stored) end
+  clear_causes({id})
+  redis.call('HDEL', k_cancels, id)
+  redis.call('ZADD', k_waiting, int(now), id)
+  return k_waiting
 end
 function ACTS.cancel(id)
   redis.call('ZADD', k_cancelled, int(now), id)
   clear_causes({id})
   return k_cancelled
-end
-local function till_of(id, unique)
-  local held = unique and unique ~= '' and redis.call('HGET', k_unique, unique)
-  local owner, till = string.match(held or '', '^(.*)|(%d+)$')
-  return owner == id and till ~= '0' and '|' .. till or ''
 end
 function ACTS.delete(id, _, place, _, unique)
   if purges then
@@ -65,19 +65,6 @@ function ACTS.delete(id, _, place, _, unique)
   clear_causes({id})
   return k_trash
 end
-local UNFINISHED = {pending = 1, suspects = 1, held = 1, delayed = 1, retry = 1, waiting = 1}
--- Returns the zset, the score, the operation that deleted it, the cause, and the end of its unique key.
-local function former_place(id)
-  return string.match(redis.call('HGET', k_trashed, id) or '', '^(%a+)|([^|]*)|([^|]*)|([^|]*)|?(%d*)$')
-end
-local function is_of(id)
-  if a_of == '' then return true end
-  local _, _, operation = former_place(id)
-  return operation == a_of
-end
-local function has_needs(id)
-  return #redis.call('ZRANGEBYLEX', k_needs, '[' .. id .. '>', '(' .. id .. '?', 'LIMIT', 0, 1) > 0
-end
 function ACTS.restore(id, stored, place, found)
   local name, score, _, print = former_place(id)
   if not name then
@@ -86,8 +73,14 @@ function ACTS.restore(id, stored, place, found)
     end
   end
   local key = key_of(name or 'pending')
-  local is_collected = key == k_waiting and group_of(id, stored) and not has_needs(id)
-  if key == k_pending or is_collected then key = enter(id, stored)
+  -- Its parents may have ended while it was in the trash.
+  local is_free = key == k_waiting and not is_bound(id)
+  local fate = is_free and judge(id, flags_of(stored))
+  if UNFINISHED[name or 'pending'] then revive_children(id) end
+  if fate then
+    key = fate == 'd' and k_dead or k_cancelled
+    redis.call('ZADD', key, int(now), id)
+  elseif key == k_pending or is_free then key = enter(id, stored)
   else
     if name == 'suspects' then score = int(score_of(stored, step)) end
     redis.call('ZADD', key, score, name == 'held' and names_of(stored) .. '>' .. id or id)

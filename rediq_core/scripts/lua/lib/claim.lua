@@ -60,7 +60,7 @@ local function claim(want, policy, lease_ms)
     local is_fresh = not tries[i] or string.find(tries[i], '^0|0')
     if expires > 0 and expires <= now and is_fresh then expire(ids[i], stored[i])
     elseif stored[i] then
-      add(claimed, ids[i], stored[i], tries[i] or '')
+      add(claimed, ids[i], stored[i], with_ends(ids[i], stored[i], tries[i] or ''))
       add(actives, int(now), ids[i])
       add(claims, ids[i], a_caller .. ':' .. a_seq)
     end
@@ -82,7 +82,7 @@ local function repeat_reply(due, codes, listed)
   for id in string.gmatch(listed, '[^,]+') do
     local stored = redis.call('HGET', k_tasks, id)
     if stored and redis.call('HGET', k_claims, id) == a_caller .. ':' .. a_seq then
-      add(claimed, id, stored, redis.call('HGET', k_tries, id) or '')
+      add(claimed, id, stored, with_ends(id, stored, redis.call('HGET', k_tries, id) or ''))
       redis.call('ZREM', k_pending, id)
       redis.call('ZREM', k_suspects, id)
       redis.call('ZREM', k_held, names_of(stored) .. '>' .. id)

@@ -2,13 +2,14 @@
 -- than `min_keep` and none in `kept`, which go when their own time is over. `name` is the policy
 -- field that remembers how far the kept ones reach, so that they are not looked at each time; the
 -- sweep starts it again now and then.
+local function letter_of(zset) return zset == k_completed and 'c' or zset == k_dead and 'd' or 'x' end
 local function trim_kept(zset, limit)
   local over = redis.call('ZRANGEBYSCORE', k_kept, '-inf', int(now), 'LIMIT', 0, limit)
   local gone = {}
   for i = 1, #over do
     if redis.call('ZSCORE', zset, over[i]) then gone[#gone + 1] = over[i] end
   end
-  forget(gone)
+  forget(gone, letter_of(zset))
   apply('ZREM', zset, gone)
 end
 -- Returns whether the limit is what ended it.
@@ -35,7 +36,7 @@ local function trim(zset, name, age_ms, max_count, min_keep_ms, limit)
   if kept_count > 0 and last then
     redis.call('HSET', k_policy, name, (#gone == 0 and last == from) and '(' .. last or last)
   end
-  forget(gone)
+  forget(gone, letter_of(zset))
   apply('ZREM', zset, gone)
   return is_cut
 end
