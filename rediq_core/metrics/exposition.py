@@ -38,7 +38,8 @@ _STATES: Final = {
     TaskState.DELAYED: "Tasks that are not due yet.",
     TaskState.WAITING: "Tasks that wait for others, or for their group.",
 }
-_EDGES: Final = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
+# As Prometheus itself writes them.
+_EDGES: Final = [*(str(bound) for bound in BOUNDS_S), "+Inf"]
 
 
 @dataclass(frozen=True, slots=True)

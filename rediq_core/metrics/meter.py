@@ -55,11 +55,12 @@ class Meter:
         recovered: Queue to tasks given back after such a loss.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, queues: Iterable[str] = ()) -> None:
+        """Begin with nothing; losses of the queues served are 0 and not unknown."""
         self.pairs: dict[tuple[str, str], Totals] = {}
         self.errors: dict[tuple[str, ...], int] = {}
-        self.lost: dict[str, int] = {}
-        self.recovered: dict[str, int] = {}
+        self.lost = dict.fromkeys(queues, 0)
+        self.recovered = dict.fromkeys(self.lost, 0)
 
     def add(self, queue: str, rows: Iterable[Row]) -> None:
         """Add what a task process counted in one queue."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rediq_core.connection.raw import Reply
 from rediq_core.scripts.call import Call, Space
@@ -45,12 +46,14 @@ class Reaped:
         next_start: Where to go on, or -1 at the end.
         deliver: Parents whose children must be told now.
         outcomes: (id, outcome, incarnation) of each task taken back.
+        is_charged: A loss was counted for each.
     """
 
     now_ms: int
     next_start: int
     deliver: tuple[str, ...]
     outcomes: tuple[tuple[str, str, str], ...]
+    is_charged: bool = True
 
 
 def renew(space: Space, queue: str, incarnations: Sequence[str], *, lease_ms: int) -> Call[Renewed]:
@@ -87,12 +90,13 @@ def reap(
         is_charged: Count a loss for each task; False for bystanders.
     """
     args = [lease_ms, start, REAP_CHUNK, "1" if is_charged else "0", *dead]
-    return space.call(load("reap"), queue, args, _read_reaped, minute=minute)
+    read = partial(_read_reaped, is_charged)
+    return space.call(load("reap"), queue, args, read, minute=minute)
 
 
-def _read_reaped(reply: Reply) -> Reaped:
+def _read_reaped(is_charged: bool, reply: Reply) -> Reaped:
     now_ms, next_start, deliver, *flat = reply
     rows = [word.decode() for word in flat]
     outcomes = tuple((rows[i], rows[i + 1], rows[i + 2]) for i in range(0, len(rows), 3))
     parents = tuple(deliver.decode().split(",")) if deliver else ()
-    return Reaped(now_ms, next_start, parents, outcomes)
+    return Reaped(now_ms, next_start, parents, outcomes, is_charged)

@@ -7,9 +7,10 @@ and the list needs each duty.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rediq_core.connection.aio import AsyncLink
+from rediq_core.metrics.meter import Meter
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.worker.lease_keeper import LeaseKeeper
@@ -31,6 +32,7 @@ class Desk:
         seats: The task processes, those that are being replaced too; it changes.
         keeper: Renews and reaps; knows whether Redis answers.
         is_stopping: Whether the worker was told to end.
+        meter: What the task processes counted.
     """
 
     supervisor_id: str
@@ -42,3 +44,4 @@ class Desk:
     seats: Sequence[Seat]
     keeper: LeaseKeeper
     is_stopping: Callable[[], bool]
+    meter: Meter = field(default_factory=Meter)

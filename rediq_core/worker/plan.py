@@ -13,7 +13,7 @@ from pathlib import Path
 from rediq_core.config.loader import LoadedSettings
 from rediq_core.config.queue_settings import QueueSettings
 from rediq_core.config.server import ServerChoice
-from rediq_core.config.settings import RetentionSettings, Settings
+from rediq_core.config.settings import MetricsSettings, RetentionSettings, Settings
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.settings import Defaults
 from rediq_core.verbs.exchange import Retention
@@ -39,6 +39,19 @@ class HandlerModule:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsPlan:
+    """Where a worker can be looked at.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 for any free one.
+    """
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerPlan:
     """Everything a supervisor and its task processes need.
 
@@ -55,6 +68,7 @@ class WorkerPlan:
         max_tasks: Runs after which a task process is replaced; 0 for never.
         max_rss_bytes: Memory above which a task process is replaced; 0 for any.
         wedged_ms: An idle consumer that stands still for so long has its process replaced.
+        metrics: Where /metrics and /health are served, or None.
         is_burst: End when there is nothing left to do.
         burst_wait_ms: Retries due within this are waited for.
         retention: For queues that nobody ever said anything about.
@@ -76,6 +90,7 @@ class WorkerPlan:
     retention: Retention = DEFAULT_RETENTION
     max_rss_bytes: int = 0
     wedged_ms: int = 30_000
+    metrics: MetricsPlan | None = None
     schedules: tuple[Declaration, ...] = ()
 
 
@@ -133,6 +148,7 @@ def plan_worker(
         burst_wait_ms=worker.burst_wait_ms,
         retention=_retention(settings.retention),
         max_rss_bytes=worker.max_rss_bytes,
+        metrics=_metrics(settings.metrics),
         schedules=declared_schedules(settings.schedules, loaded.path, worker.config_rev),
     )
 
@@ -142,6 +158,10 @@ def in_burst(plan: WorkerPlan, wait_ms: int | None) -> WorkerPlan:
     return replace(
         plan, is_burst=True, burst_wait_ms=plan.burst_wait_ms if wait_ms is None else wait_ms
     )
+
+
+def _metrics(settings: MetricsSettings) -> MetricsPlan | None:
+    return MetricsPlan(settings.host, settings.port) if settings.enabled else None
 
 
 def _lane(settings: Settings, name: str, queue: QueueSettings) -> LanePlan:

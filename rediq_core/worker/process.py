@@ -40,6 +40,7 @@ from rediq_core.worker.plan import WorkerPlan
 from rediq_core.worker.runtime import ProcessRuntime
 from rediq_core.worker.slots import SlotTable
 from rediq_core.worker.threads import ThreadRunner
+from rediq_core.worker.uplink import Uplink, report_counts, report_for_ever
 
 log = logging.getLogger("rediq.worker")
 # Exit status of a task process whose parent died; it finished what it ran.
@@ -64,7 +65,7 @@ def run_child(plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.s
     try:
         registries = load_handlers(plan)
     except RediqError as error:
-        _tell(pipe, _failure_event(error))
+        Uplink(pipe).tell(_failure_event(error))
         return UNUSABLE
     return asyncio.run(_TaskProcess(plan, worker_id, table, pipe).run(registries))
 
@@ -91,13 +92,6 @@ def load_handlers(plan: WorkerPlan) -> tuple[dict[str, dict[str, Registration]],
     return registries, list({id(mux): mux for mux in muxes.values()}.values())
 
 
-def _tell(pipe: socket.socket, event: dict[str, object]) -> None:
-    try:
-        pipe.sendall(json.dumps(event).encode() + b"\n")
-    except OSError:
-        return  # the parent is gone; the reader sees it too
-
-
 def _failure_event(error: RediqError) -> dict[str, object]:
     return {"event": "failed", "error": [error.message, error.cause, error.next_step]}
 
@@ -112,6 +106,7 @@ class _TaskProcess:
         self._worker_id = worker_id
         self._table = table
         self._pipe = pipe
+        self._uplink = Uplink(pipe)
         self._status = 0
         self._grace_s = plan.grace_ms / 1000
         self._is_stopping = asyncio.Event()
@@ -141,7 +136,7 @@ class _TaskProcess:
             try:
                 await self._pool.warm()
             except RediqError as error:
-                _tell(self._pipe, _failure_event(error))
+                self._uplink.tell(_failure_event(error))
                 return UNUSABLE
         for mux in muxes:
             await mux.open_resources(self._run_plain)
@@ -172,15 +167,17 @@ class _TaskProcess:
             max_claims=_with_jitter(plan.max_tasks),
         )
         types = sorted({name for registry in registries.values() for name in registry})
-        _tell(self._pipe, {"event": "ready", "types": types})
+        self._uplink.tell({"event": "ready", "types": types})
         commands = loop.create_task(self._obey())
         stopping = loop.create_task(self._end_in_order())
+        reporting = loop.create_task(report_for_ever(self._uplink, lanes))
         await self._consumer.run()
+        report_counts(self._uplink, lanes)
         if self._pool is not None:
             await self._pool.aclose()
-        for helper in (commands, stopping):
+        for helper in (commands, stopping, reporting):
             helper.cancel()
-        await asyncio.gather(commands, stopping, return_exceptions=True)
+        await asyncio.gather(commands, stopping, reporting, return_exceptions=True)
         for mux in reversed(muxes):
             await mux.close_resources()
         runtime.close()
@@ -235,7 +232,7 @@ class _TaskProcess:
         """Claim no more and end when all is done; the parent has another take the place."""
         if not self._is_retiring:
             self._is_retiring = True
-            _tell(self._pipe, {"event": "retire", "why": why})
+            self._uplink.tell({"event": "retire", "why": why})
             self._consumer.stop_claiming()
 
     def _be_orphaned(self) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import ConfigError, RediqError
+from rediq_core.metrics.meter import Meter
 from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
@@ -67,6 +68,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._space = Space(plan.server.namespace)
         self._queues = [lane.queue for lane in plan.lanes]
+        self._meter = Meter(self._queues)
 
     def run(self) -> int:
         """Serve until every task process has ended; returns the exit status.
@@ -84,7 +86,7 @@ class Supervisor:
             self._space,
             self._queues,
             self._plan.lease_ms,
-            KeeperHooks(self._held, self._on_lost, self._on_cancel, _log_reaped, _leave),
+            KeeperHooks(self._held, self._on_lost, self._on_cancel, self._on_reaped, _leave),
         )
         desk = Desk(
             self.id,
@@ -96,6 +98,7 @@ class Supervisor:
             self._seats,
             self._keeper,
             lambda: self._is_stopping,
+            self._meter,
         )
         self._announcer = Announcer(desk)
         try:
@@ -186,6 +189,9 @@ class Supervisor:
             self._failure = tuple(event["error"])
         elif event["event"] == "retire":
             self._retire(seat, event["why"])
+        elif event["event"] == "counts":
+            for queue, rows in event["queues"].items():
+                self._meter.add(queue, rows)
 
     def _retire(self, seat: Seat, why: str) -> None:
         """A process claims no more and ends when all is done: another takes its place now."""
@@ -281,6 +287,12 @@ class Supervisor:
         for seat in self._seats:
             seat.tell({"do": "cancel", "task": task_id, "force": has_force})
 
+    def _on_reaped(self, queue: str, reaped: Reaped) -> None:
+        for task_id, outcome, incarnation in reaped.outcomes:
+            log.warning("took back %s in %s from %s: %s", task_id, queue, incarnation, outcome)
+        outcomes = [outcome for _, outcome, _ in reaped.outcomes]
+        self._meter.reaped(queue, outcomes, is_charged=reaped.is_charged)
+
     async def _watch(self) -> None:
         """Replace a process whose handler ignores its deadline, or whose consumer stands still."""
         while True:
@@ -346,11 +358,6 @@ class Supervisor:
 def _new_id(pid: int, suffix: str = "") -> str:
     host = "".join(c if c.isalnum() or c in "._-" else "-" for c in socket.gethostname())
     return f"{host}-{pid}-{suffix or secrets.token_hex(2)}"
-
-
-def _log_reaped(queue: str, reaped: Reaped) -> None:
-    for task_id, outcome, incarnation in reaped.outcomes:
-        log.warning("took back %s in %s from %s: %s", task_id, queue, incarnation, outcome)
 
 
 async def _leave(queue: str, parents: Sequence[str]) -> None:
