@@ -54,7 +54,12 @@ NOUNS: dict[str, Noun] = {
             ("list", "inspect", "enqueue", "retry", "run", "cancel", "delete", "restore"),
         ),
         Noun("why", "why does this queue or task not run, and what changes that", "Operate"),
-        Noun("worker", "run workers and see them", "Operate", ("start", "list")),
+        Noun(
+            "worker",
+            "run workers, see them and tell them what to do",
+            "Operate",
+            ("start", "list", "inspect", "pause", "resume", "stop"),
+        ),
         Noun(
             "redis",
             "the server in use, and the embedded one",

@@ -1,4 +1,4 @@
-"""`rediq worker`: run task processes, and see who runs."""
+"""`rediq worker`: run task processes, see who runs, and tell them what to do."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ from rediq_cli.leaf import Group
 from rediq_cli.session import Session
 
 if TYPE_CHECKING:
+    from rediq_core.admin import Do
     from rediq_core.config.loader import LoadedSettings
 
 GROUP = Group("worker")
+
+WorkerId = Annotated[str, typer.Argument(metavar="ID", help="an id, or a part only one has")]
+Timeout = Annotated[
+    str | None, typer.Option("--timeout", metavar="TIME", help="wait so long at most")
+]
 
 
 @GROUP.leaf(
@@ -102,3 +108,89 @@ def list_workers(session: Session) -> None:
     session.out.items(workers, worker_listing(session.out.terminal))
     if not workers:
         session.say.note("No worker runs. Start one: rediq worker start -c FILE")
+
+
+@GROUP.leaf(
+    "inspect",
+    examples=[
+        ("worker inspect web1-4711-3fa9", "what it runs, for how long, how much memory it has"),
+        ("worker inspect 4711", "a part of the id is enough"),
+    ],
+)
+def inspect_worker(session: Session, worker_id: WorkerId) -> None:
+    """Show one worker: its slots and what they run, its loop and its memory.
+
+    It tells this about itself every few seconds.
+    """
+    from rediq_cli.output.records import worker_record
+    from rediq_cli.output.worker_page import worker_page
+
+    worker = session.admin.worker(worker_id)
+    session.out.one(
+        lines=lambda: worker_page(worker, session.out.terminal),
+        record=lambda: worker_record(worker),
+        ids=[worker.id],
+    )
+
+
+@GROUP.leaf(
+    "pause",
+    examples=[("worker pause 4711", "claim nothing more, finish what runs, stay")],
+)
+def pause(session: Session, worker_id: WorkerId, timeout: Timeout = None) -> None:
+    """Have a worker claim nothing until it is resumed; returns when it does so.
+
+    What it runs goes on. Waits 30 s at most; exit 6 if it has not said so by then.
+    """
+    from rediq_core.admin import Do
+
+    _tell(session, worker_id, Do.PAUSE, timeout)
+
+
+@GROUP.leaf("resume", examples=[("worker resume 4711", "")])
+def resume(session: Session, worker_id: WorkerId, timeout: Timeout = None) -> None:
+    """Have a paused worker claim again; returns when it does so.
+
+    Waits 30 s at most; exit 6 if it has not said so by then.
+    """
+    from rediq_core.admin import Do
+
+    _tell(session, worker_id, Do.RESUME, timeout)
+
+
+@GROUP.leaf(
+    "stop",
+    examples=[
+        ("worker stop 4711", "finish what runs, then exit"),
+        ("worker stop 4711 --timeout 5m", "for long tasks"),
+    ],
+)
+def stop(session: Session, worker_id: WorkerId, timeout: Timeout = None) -> None:
+    """Have a worker finish what it runs and exit; returns when it is gone.
+
+    What does not end within its shutdown grace is handed back to its queue. Waits 30 s at most;
+    exit 6 if it is still there. Nothing takes its place; the last one of a `worker start` ends it.
+    """
+    from rediq_core.admin import Do
+
+    _tell(session, worker_id, Do.STOP, timeout)
+
+
+_DONE = {"pause": "paused", "resume": "resumed", "stop": "stopped"}
+
+
+def _tell(session: Session, worker_id: str, do: Do, timeout: str | None) -> None:
+    from rediq_cli.awaiting import OBEY_MS, await_worker
+    from rediq_cli.output.neutralise import safe
+    from rediq_cli.session import actor
+    from rediq_core.model.durations import duration_ms
+
+    session.refuse_if_read_only_server()
+    timeout_ms = OBEY_MS if timeout is None else duration_ms(timeout, "timeout")
+    worker = session.admin.tell_worker(worker_id, do, by=actor())
+    await_worker(session, worker, do, timeout_ms)
+    session.out.one(
+        lines=lambda: [f"{_DONE[do.value]} {safe(worker.id)}"],
+        record=lambda: {"verb": do.value, "worker": worker.id},
+        ids=[worker.id],
+    )

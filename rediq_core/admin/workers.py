@@ -81,8 +81,14 @@ def find_worker(access: Access, name: str) -> WorkerView:
     )
 
 
-def order_worker(access: Access, name: str, do: Do) -> WorkerView:
+def order_worker(access: Access, name: str, do: Do, *, by: str = "") -> WorkerView:
     """Tell a worker's supervisor what to do with it: 3 round trips. Returns at once.
+
+    Args:
+        access: Where.
+        name: The worker's id, or a part that only it has.
+        do: What.
+        by: Who says so, for the audit and the worker's log.
 
     Raises:
         WorkerNotFound: No worker has this id.
@@ -96,13 +102,18 @@ def order_worker(access: Access, name: str, do: Do) -> WorkerView:
             cause=f"It was last heard of {worker.beat_age_ms // 1000} s ago.",
             next_step="Its tasks go back to their queues by themselves.",
         )
-    order = Order(do, worker.id, worker.beat_ms + worker.beat_age_ms)
-    access.commands(presence.send_commands(access.namespace, worker.supervisor, [order]))
+    order = Order(do, worker.id, worker.beat_ms + worker.beat_age_ms, by=by)
+    access.commands(
+        [
+            *presence.send_commands(access.namespace, worker.supervisor, [order]),
+            presence.journal_command(access.namespace, order),
+        ]
+    )
     return worker
 
 
 def push_cancels(
-    access: Access, queue: str, ids: Sequence[str], *, at_ms: int, is_forced: bool
+    access: Access, queue: str, ids: Sequence[str], *, at_ms: int, is_forced: bool, by: str = ""
 ) -> None:
     """Tell the supervisors of running tasks to stop them now: 3 round trips for all.
 
@@ -115,6 +126,7 @@ def push_cancels(
         ids: Tasks with an intent.
         at_ms: Server time of the intent.
         is_forced: Kill what does not stop by itself.
+        by: Who wants it, for the workers' logs.
     """
     with suppress(RediqError):
         claims = keys.queue_key(access.namespace, queue, "claims")
@@ -127,6 +139,7 @@ def push_cancels(
                 queue=queue,
                 task=task_id,
                 is_forced=is_forced,
+                by=by,
             )
             for task_id, token in zip(ids, tokens, strict=True)
             if token

@@ -42,6 +42,8 @@ def take_order(desk: Desk, line: bytes) -> None:
     if order is None or seat is None:
         log.warning("an order for nobody here was dropped")
         return
+    what = f"{order.do} of {order.task or order.worker}"
+    log.info("%s, asked by %s", what, order.by or "somebody")
     match order.do:
         case presence.Do.CANCEL:
             seat.tell({"do": "cancel", "task": order.task, "force": order.is_forced})

@@ -1,4 +1,4 @@
-"""Task processes that are replaced: after so many tasks, above so much memory, with lost threads."""
+"""Task processes that are replaced: after so many tasks, grown too large, or with a lost thread."""
 
 from __future__ import annotations
 
