@@ -28,6 +28,8 @@ SHOWN_MS: Final = 86_400_000
 ROW_TTL_S: Final = 25 * 3_600
 # Orders that no supervisor has taken by then are for one that is gone, in seconds.
 ORDER_TTL_S: Final = 60
+# Entries kept of what operators did to what is in no queue.
+JOURNAL_LENGTH: Final = 10_000
 # Most workers of one reading, latest beats first.
 MAX_WORKERS: Final = 1_000
 
@@ -111,6 +113,13 @@ def send_commands(namespace: str, supervisor: str, orders: Sequence[Order]) -> l
     return [("RPUSH", key, *lines), ("EXPIRE", key, ORDER_TTL_S)]
 
 
+def journal_command(namespace: str, order: Order) -> Command:
+    """Return what puts an order to a worker into the audit: 1 command."""
+    key = keys.global_key(namespace, "journal")
+    entry = ("verb", f"{order.do.value} worker", "by", order.by, "worker", order.worker)
+    return ("XADD", key, "MAXLEN", "~", JOURNAL_LENGTH, "*", *entry)
+
+
 def announce_commands(namespace: str, worker: WorkerView, *, now_ms: int) -> list[Command]:
     """Return what writes a worker's row and its beat, and drops beats nobody shows any more.
 
@@ -168,6 +177,12 @@ def read_beats(reply: Reply, now_ms: int) -> dict[str, int]:
         for name, beat in zip(reply[::2], reply[1::2], strict=True)
     }
     return {name: beat for name, beat in beats.items() if beat > now_ms - SHOWN_MS}
+
+
+def one_worker_commands(namespace: str, worker_id: str) -> list[Command]:
+    """Return what reads the server's time, a worker's last beat and its row: 3 commands."""
+    workers = keys.global_key(namespace, "workers")
+    return [("TIME",), ("ZSCORE", workers, worker_id), row_command(namespace, worker_id)]
 
 
 def row_command(namespace: str, worker_id: str) -> Command:
