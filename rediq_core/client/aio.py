@@ -12,27 +12,32 @@ Example:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar, cast, overload
 
 from rediq_core import keys
 from rediq_core.client import plan
 from rediq_core.client.hurrying import cancel_order, push_cancel
+from rediq_core.client.order import arrange, encode_level
+from rediq_core.client.parents import meet_parents
 from rediq_core.client.schedules import AsyncSchedules
 from rediq_core.clock import SYSTEM_CLOCK
-from rediq_core.errors import RediqError, TaskNotFound, WrongState
+from rediq_core.errors import RediqError
 from rediq_core.model.durations import Duration, duration_ms
-from rediq_core.model.state import FINAL_STATES, TaskState
+from rediq_core.model.ids import likely_queues
+from rediq_core.model.state import TaskState
 from rediq_core.model.task import Task
 from rediq_core.model.views import TaskView
 from rediq_core.opening import choose_for_library, open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
+from rediq_core.scripts.steps import drive_async
 from rediq_core.verbs import enqueue as enqueueing
 from rediq_core.verbs.enqueue import EncodedTask, EnqueueReply, encode_task
 from rediq_core.verbs.inspect import read_tasks
 from rediq_core.verbs.moves import Act, MoveVerb, move
+from rediq_core.verbs.relay import relay
 
 R = TypeVar("R")
 
@@ -111,6 +116,8 @@ class Client(AsyncSchedules):
     async def enqueue(self, task: Task[R]) -> str:
         """Put one task into its queue; one round trip, shared with concurrent calls.
 
+        A task that depends on others takes one more, or two if one of them has ended already.
+
         Returns:
             The task's id, or with `on_duplicate="return"` the id that holds its unique key. With
             `cron` a schedule named like the type is registered, and its name returned.
@@ -120,14 +127,18 @@ class Client(AsyncSchedules):
             PayloadTooLarge: It is over 512 KiB; nothing was sent.
             DuplicateTask: Its unique key is taken, or its id is known with other content.
             QueueFull: The queue is at its max_len.
+            UnknownDependency: It depends on a task that no queue knows; it was not taken.
+            DependencyCycle: It depends on itself.
             RedisOutOfMemory: Redis takes no new tasks.
             RedisUnavailable: No answer within the deadline. If `ambiguous`, enqueue the same Task
                 again: its id makes that safe.
         """
         if task.cron:
             return await self.schedule(task.type, task.cron, task)
-        plan.check_supported(task)
         encoded = encode_task(task)
+        if task.depends_on:
+            for error in (await self._meet([task], {})).values():
+                raise error
         lane = self._lanes.get(task.queue)
         if lane is None:
             lane = self._lanes[task.queue] = _Lane()
@@ -181,10 +192,30 @@ class Client(AsyncSchedules):
             )
             reply = await self._executor.run(call, deadline_s=self._deadline_s)
         self._minute = keys.minute_of(reply.now_ms)
+        if reply.deliver:
+            await self._deliver(queue, reply.deliver)
         return reply
+
+    async def _meet(
+        self, tasks: Sequence[Task[object]], siblings: Mapping[str, str]
+    ) -> dict[str, RediqError]:
+        steps = meet_parents(
+            self._space, tasks, self._queues, minute=self._minute, siblings=siblings
+        )
+        met = await drive_async(steps, self._executor, self.namespace, deadline_s=self._deadline_s)
+        self._queues = met.queues
+        return met.refused
+
+    async def _deliver(self, queue: str, parents: Sequence[str]) -> None:
+        # What goes wrong here stays in the outboxes, for the sweep.
+        steps = relay(self._space, [(queue, parent) for parent in parents], minute=self._minute)
+        await drive_async(steps, self._executor, self.namespace, deadline_s=self._deadline_s)
 
     async def enqueue_many(self, tasks: Iterable[Task[R]]) -> list[str]:
         """Put many tasks into their queues, up to 500 of a queue in one round trip.
+
+        Tasks may depend on others of the same call, in any order: each level of them takes two
+        round trips more.
 
         Returns:
             Their ids, in order.
@@ -195,21 +226,36 @@ class Client(AsyncSchedules):
         listed = list(tasks)
         results: list[str | RediqError] = [""] * len(listed)
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
+        bound: list[int] = []
         for i, task in enumerate(listed):
             try:
                 if task.cron:
                     results[i] = await self.schedule(task.type, task.cron, task)
                     continue
-                plan.check_supported(task)
+                if task.depends_on:
+                    bound.append(i)
+                    continue
                 by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
             except RediqError as error:
                 results[i] = error
-        await asyncio.gather(
-            *(self._send_queue(queue, rows, results) for queue, rows in by_queue.items())
-        )
+        await self._send_queues(by_queue, results)
+        if bound:
+            homes = {task.id: task.queue for task in listed}
+            for level in arrange(listed, bound, results):
+                refused = await self._meet([listed[i] for i in level], homes)
+                await self._send_queues(encode_level(listed, level, refused, results), results)
         if any(isinstance(result, RediqError) for result in results):
             raise plan.many_failed(results)
         return cast("list[str]", results)
+
+    async def _send_queues(
+        self,
+        by_queue: Mapping[str, Sequence[tuple[int, Task[object], EncodedTask]]],
+        results: list[str | RediqError],
+    ) -> None:
+        await asyncio.gather(
+            *(self._send_queue(queue, rows, results) for queue, rows in by_queue.items())
+        )
 
     async def _send_queue(
         self,
@@ -248,7 +294,7 @@ class Client(AsyncSchedules):
                     "SMEMBERS", keys.global_key(self.namespace, "queues")
                 )
                 self._queues = tuple(sorted(name.decode() for name in found))
-            queues = plan.likely_queues(task_id, self._queues)
+            queues = likely_queues(task_id, self._queues)
             calls = [read_tasks(self._space, queue, [task_id]) for queue in queues]
             for reply in await self._executor.run_many(calls, deadline_s=self._deadline_s):
                 if isinstance(reply, RediqError):
@@ -316,34 +362,13 @@ class Client(AsyncSchedules):
         act = Act(MoveVerb.CANCEL, plan.actor(), reason, is_forced=force)
         call = move(self._space, view.queue, act, [view.id], minute=self._minute)
         moved = await self._executor.run(call, deadline_s=self._deadline_s)
-        state = cancelled_state(view, moved.words[0])
+        if moved.deliver:
+            await self._deliver(view.queue, moved.deliver)
+        state = plan.cancelled_state(view, moved.words[0])
         if state is TaskState.ACTIVE:
             order = cancel_order(view.queue, view.id, moved.now_ms, by=act.by, is_forced=force)
             await push_cancel(self._executor, self.namespace, view.queue, order)
         return state
-
-
-def cancelled_state(view: TaskView, word: str) -> TaskState:
-    """Read what a cancel did to one task.
-
-    Raises:
-        TaskNotFound: It went away meanwhile.
-        WrongState: It has finished.
-    """
-    if word == "moved":
-        return TaskState.CANCELLED
-    if word == "intent":
-        return TaskState.ACTIVE
-    if word == "unknown":
-        raise TaskNotFound(f"No task has the id {view.id}.")
-    is_final = TaskState(word) in FINAL_STATES
-    raise WrongState(
-        f"Task {view.id} is {word}, so it was not cancelled.",
-        task_id=view.id,
-        state=word,
-        cause="It has finished." if is_final else "It was deleted.",
-        next_step=f"See it: rediq task inspect {view.id}",
-    )
 
 
 def _resolve(future: asyncio.Future[str], result: str | RediqError) -> None:

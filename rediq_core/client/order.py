@@ -5,9 +5,12 @@ Pure functions over the tasks of one `enqueue_many`. Parents outside the call ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from rediq_core.client.parents import cycle
+from rediq_core.errors import RediqError
 from rediq_core.model.task import Task
+from rediq_core.verbs.enqueue import EncodedTask, encode_task
 
 
 def levels(tasks: Sequence[Task[object]]) -> tuple[list[list[Task[object]]], list[list[str]]]:
@@ -67,3 +70,46 @@ def _cycle(left: dict[str, int], parents: dict[str, list[str]]) -> list[str]:
         path.append(id_)
         id_ = next(parent for parent in parents[id_] if parent in left)
     return [*path[seen[id_] :], id_]
+
+
+def arrange(
+    tasks: Sequence[Task[object]], numbers: Sequence[int], results: list[str | RediqError]
+) -> list[list[int]]:
+    """Say in which order some tasks of a call are sent, by their numbers in it.
+
+    Args:
+        tasks: All tasks of the call.
+        numbers: Those that depend on others.
+        results: Gets the error of each task of a cycle.
+    """
+    places: dict[str, list[int]] = {}
+    for number in numbers:
+        places.setdefault(tasks[number].id, []).append(number)
+    sorted_tasks, cycles = levels([tasks[numbers[0]] for numbers in places.values()])
+    for path in cycles:
+        for id_ in path:
+            for number in places[id_]:
+                results[number] = cycle(path)
+    return [[number for task in level for number in places[task.id]] for level in sorted_tasks]
+
+
+def encode_level(
+    tasks: Sequence[Task[object]],
+    level: Sequence[int],
+    refused: Mapping[str, RediqError],
+    results: list[str | RediqError],
+) -> dict[str, list[tuple[int, Task[object], EncodedTask]]]:
+    """Return the tasks of a level to send, by queue; the errors of the others go to the results."""
+    by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
+    for number in level:
+        task = tasks[number]
+        error = refused.get(task.id)
+        if error is None:
+            try:
+                row = (number, task, encode_task(task))
+                by_queue.setdefault(task.queue, []).append(row)
+            except RediqError as unfit:
+                error = unfit
+        if error is not None:
+            results[number] = error
+    return by_queue

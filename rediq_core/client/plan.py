@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TypeVar, cast
 
 from rediq_core.errors import (
     EnqueueManyFailed,
-    InvalidOption,
     InvalidPayload,
     RediqError,
     ResultTimeout,
     TaskCancelled,
     TaskFailed,
     TaskNotFound,
+    WrongState,
 )
-from rediq_core.model.ids import queue_tag, tag_of_queue
-from rediq_core.model.state import TaskState
+from rediq_core.model.state import FINAL_STATES, TaskState
 from rediq_core.model.task import Task
 from rediq_core.model.views import TaskView
 from rediq_core.verbs.enqueue import MAX_BYTES, MAX_TASKS, EncodedTask
@@ -43,29 +42,6 @@ def batches(encoded: Sequence[EncodedTask]) -> Iterator[Sequence[EncodedTask]]:
         size += len(task.tail)
     if start < len(encoded):
         yield encoded[start:]
-
-
-def check_supported(task: Task[R]) -> None:
-    """Refuse what the engine of this version does not act on, instead of ignoring it.
-
-    Raises:
-        InvalidOption: The task depends on others, or is collected in a group.
-    """
-    for option in ("depends_on", "group"):
-        if getattr(task, option):
-            raise InvalidOption(
-                f"{option} of {task.type} was refused.",
-                cause="This version of Rediq does not act on it yet.",
-                next_step=f"Leave {option} out.",
-            )
-
-
-def likely_queues(task_id: str, queues: Iterable[str]) -> list[str]:
-    """Return the queues that an id can be in: those its tag names, else all."""
-    tag = queue_tag(task_id)
-    if tag is not None:
-        return [queue for queue in queues if tag_of_queue(queue) == tag]
-    return list(queues)
 
 
 def not_found(task_id: str) -> TaskNotFound:
@@ -141,6 +117,29 @@ def typed_result(view: TaskView, task: Task[R] | str) -> object:
             cause=f"{error.error_count()} fields do not fit.",
             next_step="Bring the contract and the worker to the same version.",
         ) from error
+
+
+def cancelled_state(view: TaskView, word: str) -> TaskState:
+    """Read what a cancel did to one task.
+
+    Raises:
+        TaskNotFound: It went away meanwhile.
+        WrongState: It has finished.
+    """
+    if word == "moved":
+        return TaskState.CANCELLED
+    if word == "intent":
+        return TaskState.ACTIVE
+    if word == "unknown":
+        raise TaskNotFound(f"No task has the id {view.id}.")
+    is_final = TaskState(word) in FINAL_STATES
+    raise WrongState(
+        f"Task {view.id} is {word}, so it was not cancelled.",
+        task_id=view.id,
+        state=word,
+        cause="It has finished." if is_final else "It was deleted.",
+        next_step=f"See it: rediq task inspect {view.id}",
+    )
 
 
 @cache

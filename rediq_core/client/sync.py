@@ -10,28 +10,32 @@ Example:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar, cast, overload
 
 from rediq_core import keys
 from rediq_core.client import plan
-from rediq_core.client.aio import cancelled_state
 from rediq_core.client.hurrying import cancel_order, push_cancel_sync
+from rediq_core.client.order import arrange, encode_level
+from rediq_core.client.parents import meet_parents
 from rediq_core.client.schedules import SyncSchedules
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
 from rediq_core.model.durations import Duration, duration_ms
+from rediq_core.model.ids import likely_queues
 from rediq_core.model.state import TaskState
 from rediq_core.model.task import Task
 from rediq_core.model.views import TaskView
 from rediq_core.opening import choose_for_library, open_sync
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import SyncExecutor
+from rediq_core.scripts.steps import drive_sync
 from rediq_core.verbs import enqueue as enqueueing
 from rediq_core.verbs.enqueue import EncodedTask, EnqueueReply, encode_task
 from rediq_core.verbs.inspect import read_tasks
 from rediq_core.verbs.moves import Act, MoveVerb, move
+from rediq_core.verbs.relay import relay
 
 R = TypeVar("R")
 
@@ -89,8 +93,11 @@ class SyncClient(SyncSchedules):
         """Put one task into its queue: one round trip. Returns and raises as `Client.enqueue`."""
         if task.cron:
             return self.schedule(task.type, task.cron, task)
-        plan.check_supported(task)
-        reply = self._send(task.queue, [encode_task(task)])
+        encoded = encode_task(task)
+        if task.depends_on:
+            for error in self._meet([task], {}).values():
+                raise error
+        reply = self._send(task.queue, [encoded])
         (outcome,) = enqueueing.outcomes([task], reply)
         if isinstance(outcome, RediqError):
             raise outcome
@@ -106,27 +113,59 @@ class SyncClient(SyncSchedules):
             )
             reply = self._executor.run(call, deadline_s=self._deadline_s)
         self._minute = keys.minute_of(reply.now_ms)
+        if reply.deliver:
+            self._deliver(queue, reply.deliver)
         return reply
+
+    def _meet(
+        self, tasks: Sequence[Task[object]], siblings: Mapping[str, str]
+    ) -> dict[str, RediqError]:
+        steps = meet_parents(
+            self._space, tasks, self._queues, minute=self._minute, siblings=siblings
+        )
+        met = drive_sync(steps, self._executor, self.namespace, deadline_s=self._deadline_s)
+        self._queues = met.queues
+        return met.refused
+
+    def _deliver(self, queue: str, parents: Sequence[str]) -> None:
+        # What goes wrong here stays in the outboxes, for the sweep.
+        steps = relay(self._space, [(queue, parent) for parent in parents], minute=self._minute)
+        drive_sync(steps, self._executor, self.namespace, deadline_s=self._deadline_s)
 
     def enqueue_many(self, tasks: Iterable[Task[R]]) -> list[str]:
         """Put many tasks into their queues. Returns and raises as `Client.enqueue_many`."""
         listed = list(tasks)
         results: list[str | RediqError] = [""] * len(listed)
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
+        bound: list[int] = []
         for i, task in enumerate(listed):
             try:
                 if task.cron:
                     results[i] = self.schedule(task.type, task.cron, task)
                     continue
-                plan.check_supported(task)
+                if task.depends_on:
+                    bound.append(i)
+                    continue
                 by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
             except RediqError as error:
                 results[i] = error
-        for queue, rows in by_queue.items():
-            self._send_queue(queue, rows, results)
+        self._send_queues(by_queue, results)
+        if bound:
+            homes = {task.id: task.queue for task in listed}
+            for level in arrange(listed, bound, results):
+                refused = self._meet([listed[i] for i in level], homes)
+                self._send_queues(encode_level(listed, level, refused, results), results)
         if any(isinstance(result, RediqError) for result in results):
             raise plan.many_failed(results)
         return cast("list[str]", results)
+
+    def _send_queues(
+        self,
+        by_queue: Mapping[str, Sequence[tuple[int, Task[object], EncodedTask]]],
+        results: list[str | RediqError],
+    ) -> None:
+        for queue, rows in by_queue.items():
+            self._send_queue(queue, rows, results)
 
     def _send_queue(
         self,
@@ -155,7 +194,7 @@ class SyncClient(SyncSchedules):
                     "SMEMBERS", keys.global_key(self.namespace, "queues")
                 )
                 self._queues = tuple(sorted(name.decode() for name in found))
-            queues = plan.likely_queues(task_id, self._queues)
+            queues = likely_queues(task_id, self._queues)
             calls = [read_tasks(self._space, queue, [task_id]) for queue in queues]
             for reply in self._executor.run_many(calls, deadline_s=self._deadline_s):
                 if isinstance(reply, RediqError):
@@ -194,7 +233,9 @@ class SyncClient(SyncSchedules):
         act = Act(MoveVerb.CANCEL, plan.actor(), reason, is_forced=force)
         call = move(self._space, view.queue, act, [view.id], minute=self._minute)
         moved = self._executor.run(call, deadline_s=self._deadline_s)
-        state = cancelled_state(view, moved.words[0])
+        if moved.deliver:
+            self._deliver(view.queue, moved.deliver)
+        state = plan.cancelled_state(view, moved.words[0])
         if state is TaskState.ACTIVE:
             order = cancel_order(view.queue, view.id, moved.now_ms, by=act.by, is_forced=force)
             push_cancel_sync(self._executor, self.namespace, view.queue, order)

@@ -79,4 +79,6 @@ def _names(namespace: str) -> str:
 
 
 def _sorted(names: Sequence[bytes]) -> list[object]:
-    return sorted(name.decode("utf-8", "replace") for name in names)
+    words: list[object] = [name.decode("utf-8", "replace") for name in names]
+    words.sort(key=str)
+    return words
