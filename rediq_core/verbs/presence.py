@@ -149,6 +149,12 @@ def withdraw_commands(namespace: str, worker_id: str) -> list[Command]:
     ]
 
 
+def lost_commands(namespace: str, worker_id: str) -> list[Command]:
+    """Return what marks a worker as lost whose parent has seen it die, before its beats tell."""
+    row = keys.global_key(namespace, "worker", worker_id)
+    return [("HSET", row, "state", LOST, "busy", 0, "running", "[]"), ("EXPIRE", row, ROW_TTL_S)]
+
+
 def note_commands(namespace: str, worker_id: str, note: str) -> list[Command]:
     """Return what writes beside a lost worker what was recovered from it."""
     row = keys.global_key(namespace, "worker", worker_id)

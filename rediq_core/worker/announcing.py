@@ -54,12 +54,17 @@ class Announcer:
             log.debug("not announced: %s", error.message)
 
     async def withdraw(self, seat: Seat) -> None:
-        """Take back the row of a process that ended as it should: 1 round trip."""
-        if not (self._desk.is_stopping() or seat.is_retired) or not seat.worker_id:
+        """Take back the row of a process that ended as it should, or say that it is lost.
+
+        1 round trip. One that was never ready was not announced as a worker yet.
+        """
+        is_in_order = self._desk.is_stopping() or seat.is_retired
+        if not seat.worker_id or not (is_in_order or seat.is_ready):
             return
+        change = presence.withdraw_commands if is_in_order else presence.lost_commands
         try:
             await self._desk.link.commands(
-                presence.withdraw_commands(self._desk.space.namespace, seat.worker_id),
+                change(self._desk.space.namespace, seat.worker_id),
                 key=global_key(self._desk.space.namespace, "workers"),
                 deadline_s=1.0,
             )

@@ -30,6 +30,7 @@ from rediq_core.worker.announcing import Announcer
 from rediq_core.worker.burst import look_for_leftovers
 from rediq_core.worker.duties import DUTIES, Desk, do_duty
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
+from rediq_core.worker.obituary import Obituaries
 from rediq_core.worker.orders import obey
 from rediq_core.worker.overdue import settle_overdue
 from rediq_core.worker.plan import WorkerPlan
@@ -101,10 +102,12 @@ class Supervisor:
             self._meter,
         )
         self._announcer = Announcer(desk)
+        self._obituaries = Obituaries(self._link, self._space.namespace)
         try:
             self._fork_waiting()
             for work in (self._keeper.run(), self._announcer.run(), self._watch()):
                 self._spawn(work)
+            self._spawn(self._obituaries.run())
             self._spawn(obey(desk, self._on_order))
             for duty in DUTIES:
                 self._spawn(do_duty(duty, desk))
@@ -217,6 +220,7 @@ class Supervisor:
         if not is_wanted:
             log.error("task process %d ended with %d; replacing it", pid, code)
         await self._give_back(seat, is_charged=not seat.is_bystander and code != 0)
+        seat.table = None
         await self._announcer.withdraw(seat)
         seat.pid = 0
         if seat.is_retired:
@@ -292,6 +296,7 @@ class Supervisor:
             log.warning("took back %s in %s from %s: %s", task_id, queue, incarnation, outcome)
         outcomes = [outcome for _, outcome, _ in reaped.outcomes]
         self._meter.reaped(queue, outcomes, is_charged=reaped.is_charged)
+        self._obituaries.note(reaped)
 
     async def _watch(self) -> None:
         """Replace a process whose handler ignores its deadline, or whose consumer stands still."""

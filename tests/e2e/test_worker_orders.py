@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -141,6 +143,26 @@ def test_orders_are_in_the_audit_with_who_gave_them(
         (b"resume worker", actor().encode(), name.encode()),
     ]
     assert f"pause of {name}, asked by {actor()}" in running.log
+
+
+def test_a_lost_worker_is_listed_at_once_with_what_was_recovered(
+    rediq: Rediq, client: SyncClient, running: Worker
+) -> None:
+    name = worker_id(rediq)
+    ids = [start(client, "sleep", 0.5) for _ in range(2)]
+    os.kill(running.children()[0], signal.SIGKILL)
+    for task_id in ids:
+        assert client.result(task_id, timeout=20)
+
+    def lost() -> list[dict[str, str]]:
+        workers = rediq("worker", "list", "--json").json
+        assert isinstance(workers, list)
+        return [row for row in workers if row["state"] == "lost" and row["note"]]
+
+    (row,) = wait_until(lost, "noted")
+    assert (row["id"], row["note"]) == (name, "recovered 2 tasks: 2 pending")
+    assert "recovered 2 tasks: 2 pending" in rediq("worker", "list", "-o", "wide").out
+    assert "recovered 2 tasks: 2 pending" in rediq("worker", "inspect", name).out
 
 
 def test_an_order_for_a_worker_that_is_not_there_exits_3(rediq: Rediq, redis_url: str) -> None:
