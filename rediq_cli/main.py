@@ -81,6 +81,8 @@ def _noun(word: str) -> Noun:
 def _run(noun: Noun, options: Sequence[str], words: Sequence[str]) -> int:
     """Parse and run the words behind a noun; options that stood before it come behind the verb."""
     group = load(noun)
+    if noun.is_monitor:
+        return _monitored(group, [*options, *words], f"rediq {noun.name}")
     if not noun.verbs:
         return _invoke(group, [*options, *words], f"rediq {noun.name}")
     more, rest = take_globals(words)
@@ -101,6 +103,21 @@ def _invoke(group: Group, words: list[str], program: str) -> int:
     except typer.Abort:
         return ExitCode.INTERRUPTED
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _monitored(group: Group, words: list[str], program: str) -> int:
+    """Run a command that keeps to the exit codes of monitoring plugins, also when it fails."""
+    from rediq_cli.monitoring import undecided  # noqa: PLC0415 - start-up: only for this command
+    from rediq_core.config.redact import redact_text  # noqa: PLC0415 - as above
+    from rediq_core.errors import RediqError  # noqa: PLC0415 - as above
+
+    try:
+        return _invoke(group, words, program)
+    except RediqError as error:
+        line, status = undecided(error)
+        DIAGNOSTICS.error(error)
+        _show(redact_text(line))
+        return status
 
 
 def _sentence(text: str) -> str:

@@ -24,12 +24,14 @@ class Noun:
         summary: One line for help.
         section: Heading it stands under in help.
         verbs: The second words that help shows; empty if the noun is itself a command.
+        is_monitor: It ends with the exit codes of a monitoring plugin, whatever happens.
     """
 
     name: str
     summary: str
     section: str
     verbs: tuple[str, ...] = ()
+    is_monitor: bool = False
 
     @property
     def module(self) -> str:
@@ -65,6 +67,13 @@ NOUNS: dict[str, Noun] = {
             "the server in use, and the embedded one",
             "Set up",
             ("start", "stop", "status"),
+        Noun("doctor", "find what loses, hides or holds up tasks, and repair it", "Operate"),
+        Noun(
+            "check",
+            "one line and an exit code for monitoring systems",
+            "Operate",
+            is_monitor=True,
+        ),
         ),
         Noun(
             "config",

@@ -241,7 +241,7 @@ def test_a_queue_without_worker_and_a_type_without_handler_are_left(desk: Desk) 
     found = checks(desk.admin.doctor(by=BY))
 
     assert set(found) == {"no_worker", "no_handler"}
-    assert found["no_worker"].text == ("3 tasks are pending in orphan, and no live worker takes it")
+    assert found["no_worker"].text == ("orphan: pending tasks, and no live worker takes them: 3")
     assert found["no_handler"].next_step == "rediq why mail"
     assert all(finding.is_left for finding in found.values())
 
@@ -275,7 +275,7 @@ def test_lost_workers_other_versions_and_a_long_pause_are_advice(desk: Desk) -> 
     advice = {found.check: found for found in checkup.findings if found.level is Level.ADVICE}
     assert advice["versions"].text == "workers of 2 versions of Rediq work here: 1.0, 2.0"
     assert advice["lost_workers"].samples == ("w-3-c",)
-    assert advice["paused"].text == "mail has been paused for 1h by ada@host, with 1 pending tasks"
+    assert advice["paused"].text == "mail has been paused for 1h by ada@host; pending tasks: 1"
     assert faults(checkup) == []
 
 

@@ -20,23 +20,23 @@ MAX_FAULTS = 100_000
 LEASE_MS = 10_000
 SAMPLES = 5
 
-# fault → name of the check, and what is said of so many of them in a part
+# fault → name of the check, and what is counted in a part
 _SAID = {
-    "orphan": ("orphan_ids", "{n} ids in {part} have no task"),
-    "homeless": ("stateless_tasks", "{n} tasks are in no state, so they would never run"),
-    "double": ("double_state", "{n} tasks are in two states at once"),
-    "damaged": ("damaged_tasks", "{n} stored tasks cannot be read; whoever claims one buries it"),
-    "unclaimed": ("unclaimed", "{n} running tasks are held by nobody"),
-    "unleased": ("claims_without_lease", "{n} running tasks belong to workers without a lease"),
-    "expired": ("stuck_leases", "{n} {what} whose lease ended over a minute ago"),
-    "stranded": ("stranded_tasks", "{n} tasks wait, but for nothing"),
-    "unlisted": ("unlisted_rows", "{n} rows of {part} lack their counterpart"),
-    "leftover": ("leftover_rows", "{n} rows of {part} belong to nothing"),
-    "stale": ("stale_unique_keys", "{n} unique keys are held by tasks that are over"),
-    "drift": ("counter_drift", "{n} counters are lower than what is there"),
+    "orphan": ("orphan_ids", "ids in {part} without a task"),
+    "homeless": ("stateless_tasks", "tasks in no state, which would never run"),
+    "double": ("double_state", "tasks in two states at once"),
+    "damaged": ("damaged_tasks", "stored tasks that cannot be read; whoever claims one buries it"),
+    "unclaimed": ("unclaimed", "running tasks that nobody holds"),
+    "unleased": ("claims_without_lease", "running tasks of workers without a lease"),
+    "expired": ("stuck_leases", "{what} whose lease ended over a minute ago"),
+    "stranded": ("stranded_tasks", "tasks that wait for nothing"),
+    "unlisted": ("unlisted_rows", "rows of {part} without their counterpart"),
+    "leftover": ("leftover_rows", "rows of {part} that belong to nothing"),
+    "stale": ("stale_unique_keys", "unique keys held by tasks that are over"),
+    "drift": ("counter_drift", "counters lower than what is there"),
     "unreadable": (
         "unreadable_fields",
-        "{n} fields of {part} are no numbers; scripts fail on them",
+        "fields of {part} that are no numbers; scripts fail on them",
     ),
 }
 # Faults that the walk over dead workers' claims repairs.
@@ -102,12 +102,12 @@ def _finding(
 ) -> Finding:
     check, said = _SAID[fault]
     number = len(set(members))
-    what = "leases of workers" if part == "leases" else "running tasks belong to workers"
+    what = "workers" if part == "leases" else "running tasks of workers"
     is_fixable = fault not in _ADVICE
     return Finding(
         check,
         Level.ADVICE if fault in _ADVICE else Level.FAULT,
-        f"{queue}: " + said.format(n=f"{number:,}", part=part, what=what),
+        f"{queue}: {said.format(part=part, what=what)}: {number:,}",
         "" if is_fixed else "rediq doctor --fix" if is_fixable else f"rediq task list all:{queue}",
         queue,
         number,

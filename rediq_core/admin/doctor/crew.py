@@ -45,7 +45,7 @@ def _workers(roster: Roster) -> Iterator[Finding]:
         yield Finding(
             "lost_workers",
             Level.ADVICE,
-            f"{len(lost)} workers were lost in the last day: {', '.join(names)}",
+            f"workers lost in the last day: {', '.join(names)}",
             "See what was recovered from them: rediq worker list -o wide",
             count=len(lost),
             samples=names,
@@ -75,7 +75,7 @@ def _stale_rows(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "stale_workers",
             Level.FAULT,
-            f"{number} rows of workers are left over from workers that are gone",
+            f"rows left over from workers that are gone: {number}",
             "rediq doctor --fix",
             count=number,
             samples=tuple([*gone, *endless][:_NAMED]),
@@ -91,7 +91,7 @@ def _queues(patient: Patient) -> Iterator[Finding]:
             yield Finding(
                 "no_worker",
                 Level.FAULT,
-                f"{view.pending:,} tasks are pending in {view.name}, and no live worker takes it",
+                f"{view.name}: pending tasks, and no live worker takes them: {view.pending:,}",
                 f"rediq why {view.name}",
                 view.name,
                 view.pending,
@@ -100,7 +100,7 @@ def _queues(patient: Patient) -> Iterator[Finding]:
             yield Finding(
                 "no_handler",
                 Level.FAULT,
-                f"{view.held:,} tasks of {view.name} have a type that no worker knows",
+                f"{view.name}: tasks of a type that no worker knows: {view.held:,}",
                 f"rediq why {view.name}",
                 view.name,
                 view.held,
@@ -111,7 +111,7 @@ def _queues(patient: Patient) -> Iterator[Finding]:
                 "paused",
                 Level.ADVICE,
                 f"{view.name} has been paused for {format_ms(view.at_ms - pause.since_ms)}"
-                f" by {pause.by or 'somebody'}, with {view.pending:,} pending tasks",
+                f" by {pause.by or 'somebody'}; pending tasks: {view.pending:,}",
                 f"rediq queue resume {view.name}",
                 view.name,
             )
