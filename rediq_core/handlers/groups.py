@@ -6,13 +6,13 @@ are the scripts' and the worker's; this holds values only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from rediq_core.errors import InvalidOption
 from rediq_core.handlers.signals import Retry
 from rediq_core.model.claimed import ClaimedTask
 from rediq_core.model.durations import Duration, duration_ms
+from rediq_core.model.groups import GroupRule
 
 P = TypeVar("P")
 
@@ -23,22 +23,7 @@ DEFAULT_MAX_DELAY: Duration = "300s"
 MAX_SIZE_LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class GroupSettings:
-    """When a group is ripe.
-
-    Attributes:
-        max_size: Ripe at once with so many members; a call has at most so many.
-        grace_ms: Ripe when no member has come for so long.
-        max_delay_ms: Ripe when its first member has waited so long.
-    """
-
-    max_size: int
-    grace_ms: int
-    max_delay_ms: int
-
-
-def group_settings(max_size: int, grace: Duration, max_delay: Duration) -> GroupSettings:
+def group_rule(max_size: int, grace: Duration, max_delay: Duration) -> GroupRule:
     """Check and convert what `group_handler` was given.
 
     Raises:
@@ -48,7 +33,7 @@ def group_settings(max_size: int, grace: Duration, max_delay: Duration) -> Group
         raise InvalidOption(
             f"max_size {max_size!r} is not a whole number from 1 to {MAX_SIZE_LIMIT}."
         )
-    return GroupSettings(max_size, duration_ms(grace, "grace"), duration_ms(max_delay, "max_delay"))
+    return GroupRule(max_size, duration_ms(grace, "grace"), duration_ms(max_delay, "max_delay"))
 
 
 class Member(Generic[P]):
@@ -58,14 +43,17 @@ class Member(Generic[P]):
         task: The claimed task.
         payload: Its payload, checked.
         error: What `fail` was told, or None: it then shares the outcome of the call.
+        cancelled: Somebody asked to cancel it alone. The call goes on for the others; the member
+            is cancelled if it does not complete.
     """
 
-    __slots__ = ("error", "payload", "task")
+    __slots__ = ("cancelled", "error", "payload", "task")
 
     def __init__(self, task: ClaimedTask, payload: P) -> None:
         self.task = task
         self.payload = payload
         self.error: Exception | None = None
+        self.cancelled = False
 
     @property
     def id(self) -> str:

@@ -23,8 +23,7 @@ from rediq_core.handlers.groups import (
     DEFAULT_GRACE,
     DEFAULT_MAX_DELAY,
     DEFAULT_MAX_SIZE,
-    GroupSettings,
-    group_settings,
+    group_rule,
 )
 from rediq_core.handlers.handler import (
     AsyncHandlerObject,
@@ -55,6 +54,7 @@ from rediq_core.handlers.signature import (
     where_is,
 )
 from rediq_core.model.durations import Duration
+from rediq_core.model.groups import GroupRule
 from rediq_core.model.names import check_name
 from rediq_core.model.task_type import TaskType
 
@@ -182,7 +182,7 @@ class Mux:
             ConfigError: As for `handler`.
             InvalidOption: As for `handler`.
         """
-        group = group_settings(max_size, grace, max_delay)
+        group = group_rule(max_size, grace, max_delay)
         if mode == "process":
             raise InvalidOption(
                 "a group handler cannot run in a process.",
@@ -345,7 +345,7 @@ class Mux:
         options: TypeOptions,
         function: Callable[..., object],
         mode: Mode | None,
-        group: GroupSettings | None = None,
+        group: GroupRule | None = None,
     ) -> Registration:
         signature = read_signature(function, mode)
         if group is not None and not signature.takes_payload:

@@ -15,7 +15,7 @@ from typing import Any, TypedDict, cast, get_args, get_origin
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.context import Context, SyncContext
 from rediq_core.handlers.dead_hooks import DeadHook
-from rediq_core.handlers.groups import GroupSettings, Member
+from rediq_core.handlers.groups import Member
 from rediq_core.handlers.middleware import CallNext, compose
 from rediq_core.handlers.payloads import Load, loader_for
 from rediq_core.handlers.resources import OpenResources, Scope, Scopes
@@ -23,6 +23,7 @@ from rediq_core.handlers.settings import Defaults, RunSettings
 from rediq_core.handlers.signature import Mode, Signature, Unresolved
 from rediq_core.model.claimed import ClaimedTask
 from rediq_core.model.durations import Duration, duration_ms
+from rediq_core.model.groups import GroupRule
 from rediq_core.model.retry import BackoffLike, to_backoff
 from rediq_core.model.task_type import UNTYPED, TaskType
 
@@ -74,7 +75,7 @@ class Registration:
         function: Callable[..., object],
         signature: Signature,
         scope: Scope,
-        group: GroupSettings | None = None,
+        group: GroupRule | None = None,
     ) -> None:
         """Bind a function to its contract.
 

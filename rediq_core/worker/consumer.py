@@ -87,7 +87,8 @@ class Consumer:
         wake_keys = {keys.queue_key(namespace, lane.queue, "wake"): lane for lane in lanes}
         self._listener = MarkerListener(link, wake_keys, self._on_marker)
         self._bell = asyncio.Event()
-        self._batch: list[tuple[Lane, ClaimedTask]] = []
+        # What was claimed and not handed over: a lane, a task, and the others of its group.
+        self._batch: list[tuple[Lane, ClaimedTask, Sequence[ClaimedTask]]] = []
         self._is_claiming = True
         self._is_paused = False
         self._is_legacy = False
@@ -201,7 +202,7 @@ class Consumer:
         self._table.hold(lane.number, lane.incarnation, lane.held)
         for task_id, token, error in reply.unreadable:
             lane.results.append(settling.unreadable(task_id, token, error.message))
-        self._batch += [(lane, task) for task in reply.claimed]
+        self._batch += lane.runs_of(reply.claimed)
         if self._has_limit and reply.claimed:
             self._spend(len(reply.claimed))
         if is_solo:
@@ -225,7 +226,7 @@ class Consumer:
         for slot in self._executor.slots:
             if slot.lane is lane and slot.incarnation == lane.incarnation:
                 slot.stop("lease_lost")
-        self._batch = [(owner, task) for owner, task in self._batch if owner is not lane]
+        self._batch = [run for run in self._batch if run[0] is not lane]
         lane.results.clear()
         lane.renew_life()
         lane.may_have = True
@@ -233,8 +234,8 @@ class Consumer:
 
     def _hand_over(self) -> None:
         batch, self._batch = self._batch, []
-        for lane, task in batch:
-            self._executor.dispatch(lane, task)
+        for lane, task, others in batch:
+            self._executor.dispatch(lane, task, others)
 
     async def _exchange(self, lane: Lane, call: Call[ExchangeReply]) -> ExchangeReply | None:
         """Send a request until it is answered; the last batch starts while it is on its way."""

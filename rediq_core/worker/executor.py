@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Literal
 
 from rediq_core.errors import TaskTimeout
@@ -26,6 +26,7 @@ from rediq_core.model.claimed import ClaimedTask
 from rediq_core.model.durations import format_ms
 from rediq_core.verbs.exchange import Settled
 from rediq_core.worker import settling
+from rediq_core.worker.group_runs import GroupRun
 from rediq_core.worker.handler_peer import HandlerProcessDied
 from rediq_core.worker.lanes import Lane
 from rediq_core.worker.slots import MAX_ID_BYTES, MAX_TYPE_BYTES, MODES, SlotTable
@@ -42,7 +43,9 @@ class Slot:
     Attributes:
         number: Its place in the slot table.
         lane: The lane of what it runs, or None while free.
-        task: What it runs, or None.
+        task: What it runs, or None; of a group the first member.
+        others: The other members of the group it runs.
+        group: Its members' run, or None for a single task.
         context: The run's context, or None.
         incarnation: Life of the lane at the claim.
         started_s: Loop time at which the run began.
@@ -54,11 +57,13 @@ class Slot:
     __slots__ = (
         "context",
         "deadline_s",
+        "group",
         "incarnation",
         "is_forced",
         "lane",
         "next",
         "number",
+        "others",
         "reason",
         "runner",
         "started_s",
@@ -68,13 +73,15 @@ class Slot:
     def __init__(self, number: int) -> None:
         self.number = number
         self.runner: asyncio.Task[None] | None = None
-        self.next: asyncio.Future[tuple[Lane, ClaimedTask]] | None = None
+        self.next: asyncio.Future[tuple[Lane, ClaimedTask, Sequence[ClaimedTask]]] | None = None
         self.clear()
 
     def clear(self) -> None:
         """Be free."""
         self.lane: Lane | None = None
         self.task: ClaimedTask | None = None
+        self.others: Sequence[ClaimedTask] = ()
+        self.group: GroupRun | None = None
         self.context: Context | None = None
         self.incarnation = 0
         self.started_s = 0.0
@@ -90,6 +97,21 @@ class Slot:
         if self.context is not None:
             self.context.cancel(reason)
         self.runner.cancel()
+
+    def cancel(self, task_id: str) -> bool:
+        """Ask what it runs to stop if that is this task; returns whether it was told to stop.
+
+        A member of a group is only marked: the others go on. When all are, the run stops.
+        """
+        if self.task is None or not (self.task.id == task_id or self._marks(task_id)):
+            return False
+        if self.others and self.group is not None and not self.group.mark_cancelled(task_id):
+            return False
+        self.stop("cancel")
+        return True
+
+    def _marks(self, task_id: str) -> bool:
+        return any(task.id == task_id for task in self.others)
 
 
 class Executor:
@@ -149,28 +171,41 @@ class Executor:
         """How many slots run something."""
         return len(self.slots) - len(self._free)
 
-    def dispatch(self, lane: Lane, task: ClaimedTask) -> None:
-        """Hand a task to a free slot; there must be one."""
+    def dispatch(self, lane: Lane, task: ClaimedTask, others: Sequence[ClaimedTask] = ()) -> None:
+        """Hand a task, or the members of a group, to a free slot."""
         if task.type not in lane.registry:
             lane.results.append(settling.held(task))
             log.warning("no handler for %s in %s; held", task.type, lane.queue)
             self._on_settled()
             return
+        if not self._free:
+            # A group for whose members this version's handler needs more than one slot.
+            lane.hand_back([task, *others], "its group is too large here")
+            self._on_settled()
+            return
         slot = self._free.popleft()
         if slot.next is not None:
-            slot.next.set_result((lane, task))
+            slot.next.set_result((lane, task, others))
 
-    def settle_in_place(self, slot: Slot, row: Settled) -> None:
-        """Settle what a slot runs without waiting for it; its own outcome no longer counts."""
-        if slot.lane is not None:
-            slot.lane.results.append(row)
+    def hand_back(self, slot: Slot, reason: str) -> None:
+        """Hand back what a slot runs without waiting for it; its own outcome no longer counts."""
+        if slot.lane is not None and slot.task is not None:
+            slot.lane.hand_back([slot.task, *slot.others], reason)
             slot.reason = "lease_lost"
             self._on_settled()
 
     async def _serve(self, slot: Slot) -> None:
         while not self._is_closing and slot.next is not None:
-            lane, task = await slot.next
-            row = await self._run(slot, lane, task)
+            lane, task, others = await slot.next
+            if lane.registry[task.type].group is None:
+                row = await self._run(slot, lane, task)
+            else:
+                row = None
+                rows = await self._run_group(slot, lane, [task, *others])
+                lane.end_group(slot.incarnation, len(others))
+                if rows:
+                    lane.results += rows
+                    self._on_settled()
             self._table.leave(slot.number)
             slot.clear()
             slot.next = self._loop.create_future()
@@ -182,14 +217,7 @@ class Executor:
     async def _run(self, slot: Slot, lane: Lane, task: ClaimedTask) -> Settled | None:
         registration = lane.registry[task.type]
         settings = resolve(task, registration, lane.plan.defaults)
-        started_s = self._loop.time()
-        deadline_s = started_s + settings.timeout_ms / 1000 if settings.timeout_ms else 0.0
-        slot.lane, slot.task = lane, task
-        slot.incarnation, slot.started_s, slot.deadline_s = lane.incarnation, started_s, deadline_s
-        context = slot.context = Context(task, self._runtime, deadline_s or None)
-        self._publish(slot, lane, task, registration)
-        if deadline_s:
-            self._watch(deadline_s)
+        context = self._begin(slot, lane, task, settings.timeout_ms)
         failure: BaseException
         try:
             result = await registration.call(context)
@@ -203,7 +231,45 @@ class Executor:
             failure = error
         finally:
             context.finish()
-        return self._stopped_or_failed(slot, registration, failure, settings)
+        return self._stopped_or_failed(slot, task, failure, settings)
+
+    def _begin(self, slot: Slot, lane: Lane, task: ClaimedTask, timeout_ms: int) -> Context:
+        started_s = self._loop.time()
+        deadline_s = started_s + timeout_ms / 1000 if timeout_ms else 0.0
+        slot.lane, slot.task = lane, task
+        slot.incarnation, slot.started_s, slot.deadline_s = lane.incarnation, started_s, deadline_s
+        context = slot.context = Context(task, self._runtime, deadline_s or None)
+        self._publish(slot, lane, task, lane.registry[task.type])
+        if deadline_s:
+            self._watch(deadline_s)
+        return context
+
+    async def _run_group(
+        self, slot: Slot, lane: Lane, tasks: Sequence[ClaimedTask]
+    ) -> list[Settled]:
+        registration = lane.registry[tasks[0].type]
+        group = slot.group = GroupRun(tasks, registration, lane.plan.defaults)
+        slot.others = tasks[1:]
+        context = self._begin(slot, lane, tasks[0], group.timeout_ms)
+        context.set_members(group.members)
+        encoded = b""
+        failure: BaseException | None = None
+        try:
+            result = await registration.call(context) if group.members else None
+            encoded = b"" if result is None else encode_result(result)
+            if slot.reason == "timeout":
+                failure = asyncio.CancelledError()
+        except BaseException as error:  # noqa: BLE001  # user code, as in _run
+            failure = error
+        finally:
+            context.finish()
+        rows = (
+            self._completed(slot, task, encoded, group.settings[task.id])
+            if error is None
+            else self._stopped_or_failed(slot, task, error, group.settings[task.id])
+            for task, error in group.errors(failure)
+        )
+        return [row for row in rows if row is not None]
 
     def _completed(
         self, slot: Slot, task: ClaimedTask, encoded: bytes, settings: RunSettings
@@ -216,11 +282,11 @@ class Executor:
         return settling.completed(task, round(run_s * 1000), encoded, settings.keep_ms)
 
     def _stopped_or_failed(
-        self, slot: Slot, registration: Registration, failure: BaseException, settings: RunSettings
+        self, slot: Slot, task: ClaimedTask, failure: BaseException, settings: RunSettings
     ) -> Settled | None:
-        lane, task, context = slot.lane, slot.task, slot.context
+        lane = slot.lane
         self._uncancel(slot)
-        if lane is None or task is None or context is None:
+        if lane is None:
             return None
         run_s = self._loop.time() - slot.started_s
         run_ms = round(run_s * 1000)
@@ -243,9 +309,15 @@ class Executor:
         if outcome.verdict is not Verdict.SNOOZE:
             self.failed += 1
             lane.tallies.failed(task.type, outcome.failure.error_type, is_dead=is_dead)
+        registration = lane.registry[task.type]
         if is_dead and registration.dead_hooks:
-            self._spawn(self._run_hooks(registration, context, failure))
+            self._spawn(self._run_hooks(registration, self._context_of(slot, task), failure))
         return row
+
+    def _context_of(self, slot: Slot, task: ClaimedTask) -> Context:
+        context = slot.context
+        is_own = context is not None and context.task is task
+        return context if context is not None and is_own else Context(task, self._runtime)
 
     def _count(self, lane: Lane | None, task: ClaimedTask, run_s: float) -> None:
         self.processed += 1

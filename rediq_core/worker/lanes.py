@@ -6,7 +6,7 @@ has at most one request under way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rediq_core import keys
@@ -27,6 +27,8 @@ from rediq_core.verbs.exchange import (
     Settled,
     exchange,
 )
+from rediq_core.worker import settling
+from rediq_core.worker.group_runs import together
 
 # Seconds between looks at a queue believed empty: markers tell earlier, this is for lost ones.
 IDLE_LOOK_S = 20.0
@@ -58,6 +60,7 @@ class Lane:
         plan: How to treat the queue.
         number: Its place in the slot table.
         registry: Handlers by type.
+        group_rules: How its group handlers collect, by type.
         incarnation: Number of the present life in this queue; a lost lease ends it.
         held: Tasks claimed and not settled yet.
         results: Settles that were not sent yet.
@@ -98,6 +101,7 @@ class Lane:
         self._seq = 0
         self._sent = 0
         self._types = " ".join(sorted(registry))
+        self.group_rules = {name: r.group for name, r in registry.items() if r.group is not None}
         self._held_there = 0  # tasks of unknown types, as last read
         self._held_asked = 0  # how many there were when we last asked for ours and got none
         self._asks_types = False
@@ -119,6 +123,7 @@ class Lane:
         """Begin a new incarnation: what the old one held is not ours any more."""
         self.incarnation += 1
         self.held = 0
+        self._companions = 0  # members of groups beside the first: they share its slot
         self._asker = Asker(
             self._space,
             self.queue,
@@ -131,7 +136,7 @@ class Lane:
         """Return how many of the process's free slots this queue may fill."""
         if not self.plan.slots:
             return free
-        return min(free, self.plan.slots - self.held)
+        return min(free, self.plan.slots - self.held + self._companions)
 
     def request(self, want: int, now_ms: int, *, is_solo: bool) -> Call[ExchangeReply]:
         """Build the next request: settle what there is, claim up to `want`."""
@@ -177,6 +182,25 @@ class Lane:
         if want == 0 and reply.pending > 0:
             self.may_have = True
         return True
+
+    def runs_of(
+        self, claimed: Sequence[ClaimedTask]
+    ) -> list[tuple[Lane, ClaimedTask, Sequence[ClaimedTask]]]:
+        """Return what claimed tasks make as runs: each its first task and its group's others."""
+        if not self.group_rules:
+            return [(self, task, ()) for task in claimed]
+        runs = together(claimed, self.registry)
+        self._companions += len(claimed) - len(runs)
+        return [(self, task, others) for task, others in runs]
+
+    def end_group(self, incarnation: int, companions: int) -> None:
+        """A run of a group has ended, with so many members beside the first."""
+        if incarnation == self.incarnation:
+            self._companions -= companions
+
+    def hand_back(self, tasks: Sequence[ClaimedTask], reason: str) -> None:
+        """Settle tasks as not run: at their place again, no attempt used."""
+        self.results += [settling.released(task, 0, reason) for task in tasks]
 
     def count_run(self, task: ClaimedTask, run_s: float) -> None:
         """Count a finished run; on the hot path."""

@@ -8,6 +8,7 @@ settles at the same moment, one of the two changes nothing.
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 from rediq_core import keys
 from rediq_core.clock import SYSTEM_CLOCK
@@ -20,7 +21,7 @@ from rediq_core.model.views import TaskView
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.verbs.exchange import Asker, exchange
-from rediq_core.verbs.inspect import read_tasks
+from rediq_core.verbs.inspect import MAX_PAGE, read_page, read_tasks
 from rediq_core.worker import settling
 from rediq_core.worker.lanes import LanePlan
 from rediq_core.worker.slots import RunningTask
@@ -35,8 +36,11 @@ async def settle_overdue(
     asker: tuple[str, int, LanePlan],
     running: RunningTask,
     worker_id: str,
+    apart: Collection[str] = (),
 ) -> bool:
     """Fail one overdue run; two round trips. Returns whether this call did it.
+
+    Of a group all members fail; the slot table names the first of them, Redis knows the others.
 
     Args:
         executor: Sends the calls.
@@ -44,6 +48,7 @@ async def settle_overdue(
         asker: Supervisor's id, lease in ms, and the plan of the task's queue.
         running: The run, as the slot table shows it.
         worker_id: The task process that holds it.
+        apart: Tasks that run in slots of their own, under the same token or not.
 
     Raises:
         RedisUnavailable: Redis did not take it; look again later.
@@ -60,17 +65,30 @@ async def settle_overdue(
         "",
         FINGERPRINT,
     )
-    row = settling.failed(
-        _claimed(view, token),
-        run_ms,
-        Outcome(Verdict.RETRY, None, failure),
-        _settings(view, lane),
-        random.Random(),
-    )
+    views = [view]
+    if view.group:
+        page = await executor.run(read_page(space, running.queue, "active", limit=MAX_PAGE))
+        views += [
+            other
+            for other in page.tasks
+            if (other.token, other.type, other.group) == (token, view.type, view.group)
+            and other.id != view.id
+            and other.id not in apart
+        ]
+    rows = [
+        settling.failed(
+            _claimed(failing, token),
+            run_ms,
+            Outcome(Verdict.RETRY, None, failure),
+            _settings(failing, lane),
+            random.Random(),
+        )
+        for failing in views
+    ]
     who = Asker(space, running.queue, f"{supervisor_id}#0", lease_ms, lane.retention)
     now_ms = SYSTEM_CLOCK.now_ms()
-    call = exchange(who, now_ms, 0, [row], minute=keys.minute_of(now_ms), is_last=True)
-    return (await executor.run(call)).codes in (b"1", b"3")
+    call = exchange(who, now_ms, 0, rows, minute=keys.minute_of(now_ms), is_last=True)
+    return (await executor.run(call)).codes[:1] in (b"1", b"3")
 
 
 def _claimed(view: TaskView, token: str) -> ClaimedTask:

@@ -30,9 +30,9 @@ from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.verbs.lease import Reaped
-from rediq_core.worker import settling
 from rediq_core.worker.consumer import Consumer, ConsumerHooks
 from rediq_core.worker.executor import Executor
+from rediq_core.worker.group_rules import GroupRules
 from rediq_core.worker.handler_pool import HandlerPool
 from rediq_core.worker.lanes import Lane
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
@@ -168,16 +168,24 @@ class _TaskProcess:
         )
         types = sorted({name for registry in registries.values() for name in registry})
         self._uplink.tell({"event": "ready", "types": types})
-        commands = loop.create_task(self._obey())
-        stopping = loop.create_task(self._end_in_order())
-        reporting = loop.create_task(report_for_ever(self._uplink, lanes))
+        space = Space(plan.server.namespace)
+        rules = GroupRules(AsyncExecutor(link), space, lanes, self._consumer.ring)
+        helpers = [
+            loop.create_task(work)
+            for work in (
+                self._obey(),
+                self._end_in_order(),
+                report_for_ever(self._uplink, lanes),
+                rules.declare_for_ever(),
+            )
+        ]
         await self._consumer.run()
         report_counts(self._uplink, lanes)
         if self._pool is not None:
             await self._pool.aclose()
-        for helper in (commands, stopping, reporting):
+        for helper in helpers:
             helper.cancel()
-        await asyncio.gather(commands, stopping, reporting, return_exceptions=True)
+        await asyncio.gather(*helpers, return_exceptions=True)
         for mux in reversed(muxes):
             await mux.close_resources()
         runtime.close()
@@ -215,12 +223,10 @@ class _TaskProcess:
 
     def _cancel(self, task_id: str, *, is_forced: bool) -> None:
         for slot in self._executor.slots:
-            if slot.task is not None and slot.task.id == task_id:
-                slot.stop("cancel")
-                if is_forced and slot.context is not None:
-                    self._threads.give_up(slot.context)
-                    if self._pool is not None:
-                        self._pool.kill(slot.context)
+            if slot.cancel(task_id) and is_forced and slot.context is not None:
+                self._threads.give_up(slot.context)
+                if self._pool is not None:
+                    self._pool.kill(slot.context)
 
     def _on_spent(self) -> None:
         self._retire(f"it has taken its share of {self._plan.max_tasks} tasks")
@@ -269,7 +275,7 @@ class _TaskProcess:
         await asyncio.sleep(_CANCEL_GRACE_S)
         for slot in busy:
             if slot.task is not None and slot.reason == "shutdown":
-                self._executor.settle_in_place(slot, settling.released(slot.task, 0, "shutdown"))
+                self._executor.hand_back(slot, "shutdown")
         for _ in range(round(_FLUSH_S / _FLUSH_LOOK_S)):
             if not self._consumer.has_results:
                 break

@@ -19,6 +19,8 @@ from rediq_core.verbs.exchange import Settled
 MAX_SUMMARY = 160
 # Losses after which a task is dead; reap.lua decides the same for lost leases.
 MAX_LOSSES = 3
+# Losses after which it is a suspect and runs alone; reap.lua decides the same.
+SUSPECT_LOSSES = 2
 
 
 def completed(task: ClaimedTask, run_ms: int, result_json: bytes, keep_ms: int) -> Settled:

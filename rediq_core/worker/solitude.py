@@ -12,9 +12,8 @@ from collections.abc import Sequence
 
 from rediq_core.model.claimed import ClaimedTask
 from rediq_core.worker.lanes import Lane
+from rediq_core.worker.settling import SUSPECT_LOSSES
 
-# Losses after which a task is a suspect; reap.lua decides the same.
-SUSPECT_LOSSES = 2
 # Seconds a process claims nothing so that it may become idle for a suspect; its long tasks must not
 # keep its other slots empty for longer.
 SEEK_S = 2.0

@@ -317,9 +317,12 @@ class Supervisor:
         """Kill a stuck process: its overdue runs have failed, the rest is handed back."""
         lanes = {lane.queue: lane for lane in self._plan.lanes}
         try:
+            apart = {task.id for task in seat.table.running()} if seat.table is not None else set()
             for task in overdue:
                 asker = (self.id, self._plan.lease_ms, lanes[task.queue])
-                await settle_overdue(self._executor, self._space, asker, task, seat.worker_id)
+                await settle_overdue(
+                    self._executor, self._space, asker, task, seat.worker_id, apart
+                )
         except RediqError as error:
             log.warning("cannot settle what is overdue: %s", error.message)
             return

@@ -11,12 +11,13 @@ from pydantic import BaseModel
 
 from rediq_core.errors import ConfigError, InvalidOption
 from rediq_core.handlers.context import Context, SyncContext, share_run
-from rediq_core.handlers.groups import GroupSettings, Member
+from rediq_core.handlers.groups import Member
 from rediq_core.handlers.mux import Mux
 from rediq_core.handlers.outcomes import Failure
 from rediq_core.handlers.payloads import PayloadMismatch
 from rediq_core.handlers.registration import Registration
 from rediq_core.handlers.settings import Defaults
+from rediq_core.model.groups import GroupRule
 from rediq_core.model.retry import Backoff
 from rediq_core.model.task import Task
 from rediq_core.model.task_type import UNTYPED, TaskType
@@ -358,7 +359,7 @@ async def test_a_group_handler_gets_its_members() -> None:
     await registration.call(ctx)
     await mux.close_resources()
 
-    assert registration.group == GroupSettings(3, 1_000, 60_000)
+    assert registration.group == GroupRule(3, 1_000, 60_000)
     assert [str(member.error) for member in members] == ["None", "too large"]
 
 
