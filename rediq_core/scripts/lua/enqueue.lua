@@ -25,6 +25,7 @@
 --@include groups
 --@include unique
 --@include failure
+--@include trace
 --@include kin
 --@include verdict
 --@include bound
@@ -35,7 +36,8 @@ for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retr
   k_outbox, k_groups, k_groups_due, k_errors}) do redis.call('ZCARD', key) end
 redis.call('LLEN', k_wake)
 redis.call('XLEN', k_events)
-local policy = redis.call('HMGET', k_policy, 'registered', 'paused', 'step', 'max_len', 'max_blob', 'grouped')
+local policy = redis.call('HMGET', k_policy, 'registered', 'paused', 'step', 'max_len', 'max_blob', 'grouped', 'trace_until')
+follow(policy[7])
 if not policy[1] then
   if not string.find(a_flags, 'R', 1, true) then return {0, now, '', ''} end
   redis.call('HSET', k_policy, 'registered', '1')
@@ -106,6 +108,7 @@ for i = 1, #ids do
   if stored then codes[i] = same(stored, string.match(options, '^%d+'), tail) and '2' or '3'
   elseif room and room < 1 then codes[i] = '5'
   else codes[i] = take(id, options, tail) end
+  if codes[i] == '1' then trace('enqueued', id) end
 end
 write()
 if is_sooner or is_group_new or ((is_ready or is_group_ready) and not policy[2]) then wake() end

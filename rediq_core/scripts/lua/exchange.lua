@@ -32,6 +32,7 @@
 --@include count
 --@include failure
 --@include groups
+--@include trace
 --@include settle
 --@include types
 --@include members
@@ -48,12 +49,13 @@ if row then
 end
 check_types()
 local policy = redis.call('HMGET', k_policy, 'beat_ms', 'reap_after', 'paused', 'until', 'concurrency',
-  'rate', 'rate_ms', 'burst', 'tokens', 'tokens_ms', 'step', 'max_blob', 'grouped')
+  'rate', 'rate_ms', 'burst', 'tokens', 'tokens_ms', 'step', 'max_blob', 'grouped', 'trace_until')
 local reap_after = beat(policy[1], policy[2], lease_ms)
 local expiry = redis.call('ZSCORE', k_leases, a_caller)
 local is_alive = string.find(a_flags, 'f', 1, true) or may_renew(expiry, reap_after)
 if is_alive and expiry then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller) end
 local step, is_grouped = tonumber(policy[11]), policy[13]
+follow(policy[14])
 local codes = settle_all(10, settles, step, is_grouped)
 local due = promote(step, tonumber(policy[12]), is_grouped)
 local is_sooner = soonest and soonest == due

@@ -18,6 +18,7 @@
 --@include wake
 --@include count
 --@include failure
+--@include trace
 --@include groups
 local MAX_LOSSES = 3
 for _, key in ipairs({k_tasks, k_claims, k_runs, k_tries, k_progress, k_cancels, k_counters, k_minute, k_causes,
@@ -28,7 +29,8 @@ for _, key in ipairs({k_pending, k_suspects, k_active, k_leases, k_waiting, k_ca
 end
 redis.call('LLEN', k_wake)
 redis.call('XLEN', k_events)
-local policy = redis.call('HMGET', k_policy, 'beat_ms', 'reap_after', 'step')
+local policy = redis.call('HMGET', k_policy, 'beat_ms', 'reap_after', 'step', 'trace_until')
+follow(policy[4])
 local start, limit = tonumber(a_start), tonumber(a_limit)
 if start == 0 then
   for i = 6, #ARGV do redis.call('ZADD', k_leases, 'XX', 0, ARGV[i]) end
@@ -82,6 +84,7 @@ local function lose(id, incarnation, tried)
     add(ends, id, unique or '')
     tally(outcome)
   else tally('recovered') end
+  trace(a_charge == '1' and 'lost' or 'released', id, incarnation)
   return outcome
 end
 for i = 1, #ids do

@@ -25,6 +25,7 @@ local function expire(id, stored)
   tell_children(id)
   leaving.pending = leaving.pending - redis.call('ZREM', k_pending, id)
   tally('cancelled')
+  trace('expired', id)
 end
 -- In a queue with groups what leaves pending is named: their next heads enter it at the same time.
 local function choose(room, limit, is_grouped)
@@ -63,6 +64,7 @@ local function claim(want, policy, lease_ms)
       add(claimed, ids[i], stored[i], with_ends(ids[i], stored[i], tries[i] or ''))
       add(actives, int(now), ids[i])
       add(claims, ids[i], a_caller .. ':' .. a_seq)
+      trace('started', ids[i], a_caller)
     end
   end
   if #claimed > 0 then redis.call('ZADD', k_leases, int(now + lease_ms), a_caller) end

@@ -17,6 +17,7 @@ local function promote_from(zset, step, limit, is_grouped)
   end
   apply('ZADD', k_pending, ready)
   redis.call('ZREM', zset, unpack(ids))
+  if is_followed then for _, id in ipairs(ids) do trace('due', id) end end
   head = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')
   return #head > 0 and math.max(tonumber(head[2]), now) or 0
 end

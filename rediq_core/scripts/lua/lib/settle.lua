@@ -56,7 +56,10 @@ local function settle_all(base, settles, step, is_grouped)
       if failure ~= '' then
         tally('failed')
         note_failure(id, kind, failure, puts)
-      else cured[#cured + 1] = id end
+      else
+        cured[#cured + 1] = id
+        trace(WORDS[kind], id, token)
+      end
     end
   end
   if #gone == 0 then return table.concat(codes) end
