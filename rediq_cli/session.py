@@ -100,7 +100,12 @@ class Session:
         from rediq_core.client import SyncClient  # noqa: PLC0415 - start-up
 
         access = self.admin.access
-        return SyncClient(namespace=access.namespace, executor=access.executor)
+        return SyncClient(
+            namespace=access.namespace,
+            executor=access.executor,
+            deadline=access.deadline_s,
+            max_payload=self.server.max_payload_bytes,
+        )
 
     def refuse_if_read_only(self) -> None:
         """Refuse to go on if --read-only or the environment forbids changes.

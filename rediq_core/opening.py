@@ -7,6 +7,7 @@ reach it (connection). Nothing connects yet: links connect on first use.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,13 @@ def topology_of(
     tls = TlsOptions(
         _path(choice.tls.ca), _path(choice.tls.cert), _path(choice.tls.key), not choice.tls.verify
     )
-    return parse_url(
+    topology = parse_url(
         choice.url,
         tls=tls,
         pool_size=choice.connection_pool_size if pool_size is None else pool_size,
         client_name=client_name,
     )
+    return replace(topology, reply_timeout_s=choice.socket_timeout_ms / 1000)
 
 
 def _path(path: Path | None) -> str:

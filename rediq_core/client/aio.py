@@ -19,6 +19,7 @@ from typing import TypeVar, cast, overload
 from rediq_core import keys
 from rediq_core.client import plan
 from rediq_core.client.hurrying import cancel_order, push_cancel
+from rediq_core.client.limits import limits_of
 from rediq_core.client.order import arrange, encode_level
 from rediq_core.client.parents import meet_parents
 from rediq_core.client.schedules import AsyncSchedules
@@ -65,7 +66,8 @@ class Client(AsyncSchedules):
         *,
         namespace: str | None = None,
         connection_pool_size: int | None = None,
-        deadline: Duration = 5,
+        deadline: Duration | None = None,
+        max_payload: int | str | None = None,
         executor: AsyncExecutor | None = None,
     ) -> None:
         """Prepare a client; the first call connects.
@@ -75,21 +77,23 @@ class Client(AsyncSchedules):
                 REDIQ_CONFIG names, a running embedded server, or localhost.
             namespace: First part of every key; None for the configured one.
             connection_pool_size: Connections to one node; None for the configured number.
-            deadline: How long one call may take, all tries together.
+            deadline: How long one call may take, all tries together; None for the configured 5 s.
+            max_payload: Largest encoded payload, as bytes or "512KiB"; None for the configured one.
             executor: A ready executor instead of a URL; it is not closed by the client.
 
         Raises:
             ConfigError: The URL or the configuration cannot be used.
         """
         self._owns_link = executor is None
-        if executor is None:
-            choice = choose_for_library(url)
+        choice = None if executor is not None else choose_for_library(url)
+        if choice is not None:
             executor = AsyncExecutor(open_async(choice, pool_size=connection_pool_size))
-            namespace = namespace or choice.namespace
-        self.namespace = namespace or keys.DEFAULT_NAMESPACE
-        self._executor = executor
+        limits = limits_of(choice, namespace, deadline, max_payload)
+        self.namespace = limits.namespace
+        self._executor = cast("AsyncExecutor", executor)
         self._space = Space(self.namespace)
-        self._deadline_s = duration_ms(deadline, "deadline") / 1000
+        self._deadline_s = limits.deadline_s
+        self._max_payload_bytes = limits.max_payload_bytes
         self._lanes: dict[str, _Lane] = {}
         self._queues: tuple[str, ...] = ()
         self._minute = keys.minute_of(SYSTEM_CLOCK.now_ms())
@@ -135,7 +139,7 @@ class Client(AsyncSchedules):
         """
         if task.cron:
             return await self.schedule(task.type, task.cron, task)
-        encoded = encode_task(task)
+        encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
         if task.depends_on:
             for error in (await self._meet([task], {})).values():
                 raise error
@@ -235,7 +239,8 @@ class Client(AsyncSchedules):
                 if task.depends_on:
                     bound.append(i)
                     continue
-                by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
+                encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
+                by_queue.setdefault(task.queue, []).append((i, task, encoded))
             except RediqError as error:
                 results[i] = error
         await self._send_queues(by_queue, results)
@@ -243,7 +248,8 @@ class Client(AsyncSchedules):
             homes = {task.id: task.queue for task in listed}
             for level in arrange(listed, bound, results):
                 refused = await self._meet([listed[i] for i in level], homes)
-                await self._send_queues(encode_level(listed, level, refused, results), results)
+                rows = encode_level(listed, level, refused, results, self._max_payload_bytes)
+                await self._send_queues(rows, results)
         if any(isinstance(result, RediqError) for result in results):
             raise plan.many_failed(results)
         return cast("list[str]", results)

@@ -17,6 +17,7 @@ from typing import TypeVar, cast, overload
 from rediq_core import keys
 from rediq_core.client import plan
 from rediq_core.client.hurrying import cancel_order, push_cancel_sync
+from rediq_core.client.limits import limits_of
 from rediq_core.client.order import arrange, encode_level
 from rediq_core.client.parents import meet_parents
 from rediq_core.client.schedules import SyncSchedules
@@ -53,7 +54,8 @@ class SyncClient(SyncSchedules):
         *,
         namespace: str | None = None,
         connection_pool_size: int | None = None,
-        deadline: Duration = 5,
+        deadline: Duration | None = None,
+        max_payload: int | str | None = None,
         executor: SyncExecutor | None = None,
     ) -> None:
         """Prepare a client; the first call connects. Arguments as for `Client`.
@@ -62,14 +64,15 @@ class SyncClient(SyncSchedules):
             ConfigError: The URL or the configuration cannot be used.
         """
         self._owns_link = executor is None
-        if executor is None:
-            choice = choose_for_library(url)
+        choice = None if executor is not None else choose_for_library(url)
+        if choice is not None:
             executor = SyncExecutor(open_sync(choice, pool_size=connection_pool_size))
-            namespace = namespace or choice.namespace
-        self.namespace = namespace or keys.DEFAULT_NAMESPACE
-        self._executor = executor
+        limits = limits_of(choice, namespace, deadline, max_payload)
+        self.namespace = limits.namespace
+        self._executor = cast("SyncExecutor", executor)
         self._space = Space(self.namespace)
-        self._deadline_s = duration_ms(deadline, "deadline") / 1000
+        self._deadline_s = limits.deadline_s
+        self._max_payload_bytes = limits.max_payload_bytes
         self._queues: tuple[str, ...] = ()
         self._minute = keys.minute_of(SYSTEM_CLOCK.now_ms())
 
@@ -93,7 +96,7 @@ class SyncClient(SyncSchedules):
         """Put one task into its queue: one round trip. Returns and raises as `Client.enqueue`."""
         if task.cron:
             return self.schedule(task.type, task.cron, task)
-        encoded = encode_task(task)
+        encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
         if task.depends_on:
             for error in self._meet([task], {}).values():
                 raise error
@@ -146,7 +149,8 @@ class SyncClient(SyncSchedules):
                 if task.depends_on:
                     bound.append(i)
                     continue
-                by_queue.setdefault(task.queue, []).append((i, task, encode_task(task)))
+                encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
+                by_queue.setdefault(task.queue, []).append((i, task, encoded))
             except RediqError as error:
                 results[i] = error
         self._send_queues(by_queue, results)
@@ -154,7 +158,8 @@ class SyncClient(SyncSchedules):
             homes = {task.id: task.queue for task in listed}
             for level in arrange(listed, bound, results):
                 refused = self._meet([listed[i] for i in level], homes)
-                self._send_queues(encode_level(listed, level, refused, results), results)
+                rows = encode_level(listed, level, refused, results, self._max_payload_bytes)
+                self._send_queues(rows, results)
         if any(isinstance(result, RediqError) for result in results):
             raise plan.many_failed(results)
         return cast("list[str]", results)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rediq_core.config.keypaths import KeyPath, join_key
 from rediq_core.config.redact import SECRET_FIELDS, redact_url
+from rediq_core.config.rules import size_bytes
 from rediq_core.config.sources import DEFAULT, Level, Origin, Sources
 from rediq_core.config.urls import (
     DEFAULT_URL,
@@ -25,6 +26,7 @@ from rediq_core.config.urls import (
     with_password,
 )
 from rediq_core.errors import ConfigError, InvalidOption
+from rediq_core.model.codec import MAX_PAYLOAD_BYTES
 from rediq_core.model.durations import duration_ms
 
 DEFAULT_NAMESPACE = "rediq"
@@ -67,6 +69,7 @@ class ServerChoice:
         connection_pool_size: Most connections one client opens.
         socket_timeout_ms: Longest wait for one reply.
         deadline_ms: How long a call is tried again before it fails.
+        max_payload_bytes: Largest encoded payload that producers take.
         profile: Name of the profile in use, or "".
         is_protected: Bulk writes ask for a typed name.
         is_read_only: Writes are refused.
@@ -83,6 +86,7 @@ class ServerChoice:
     connection_pool_size: int = DEFAULT_POOL_SIZE
     socket_timeout_ms: int = DEFAULT_SOCKET_TIMEOUT_MS
     deadline_ms: int = DEFAULT_DEADLINE_MS
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES
     profile: str = ""
     is_protected: bool = False
     is_read_only: bool = False
@@ -147,6 +151,7 @@ def choose_server(
         ),
         socket_timeout_ms=_ms_or(sources.get("redis", "socket_timeout"), DEFAULT_SOCKET_TIMEOUT_MS),
         deadline_ms=_ms_or(sources.get("redis", "deadline"), DEFAULT_DEADLINE_MS),
+        max_payload_bytes=_size_or(sources.get("safety", "max_payload"), MAX_PAYLOAD_BYTES),
         profile=profile,
         is_protected=sources.get("profiles", profile, "protected") is True
         or any(fnmatchcase(name, glob) for name in names for glob in safety_globs),
@@ -322,3 +327,7 @@ def _int_or(value: object, default: int) -> int:
 
 def _ms_or(value: object, default: int) -> int:
     return duration_ms(value, "duration") if isinstance(value, str | int | float) else default
+
+
+def _size_or(value: object, default: int) -> int:
+    return size_bytes(value, "max_payload") if isinstance(value, str | int) else default

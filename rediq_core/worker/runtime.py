@@ -42,7 +42,12 @@ class ProcessRuntime:
         self._is_scheduled = False
         self._sync: SyncClient | None = None
         self._sending: set[asyncio.Task[None]] = set()
-        self.client = Client(executor=executor, namespace=plan.server.namespace)
+        self.client = Client(
+            executor=executor,
+            namespace=plan.server.namespace,
+            deadline=plan.server.deadline_ms / 1000,
+            max_payload=plan.server.max_payload_bytes,
+        )
 
     @property
     def clock(self) -> Clock:
@@ -59,6 +64,8 @@ class ProcessRuntime:
             self._sync = SyncClient(
                 executor=SyncExecutor(open_sync(self._plan.server)),
                 namespace=self._plan.server.namespace,
+                deadline=self._plan.server.deadline_ms / 1000,
+                max_payload=self._plan.server.max_payload_bytes,
             )
         return self._sync.enqueue(task)
 
