@@ -7,17 +7,25 @@ values, to be sent or not.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+from rediq_core.model.exported import parse_line
+from rediq_core.model.groups import GroupRule
+from rediq_core.model.limits import Limits, changes
 from rediq_core.model.task import Task
 from rediq_core.scripts.call import Call, Space
+from rediq_core.verbs.editing import edit
 from rediq_core.verbs.enqueue import encode_task, enqueue
 from rediq_core.verbs.examine import PARTS, examine, repair
 from rediq_core.verbs.exchange import exchange
+from rediq_core.verbs.exporting import import_tasks
+from rediq_core.verbs.groups import declare_groups, read_groups, run_group
 from rediq_core.verbs.history import read_history, roll
 from rediq_core.verbs.inspect import read_page, read_queue, read_tasks
 from rediq_core.verbs.lease import reap, renew
+from rediq_core.verbs.limits import declare_limits, rescore, reset_limits, set_limits
 from rediq_core.verbs.listing import read_ids
 from rediq_core.verbs.moves import Act, MoveVerb, move, pause, resume
 from rediq_core.verbs.progress import ProgressReport, report_progress
@@ -54,6 +62,7 @@ class Lively:
         self._seed_finished()
         self._seed_lost()
         self._seed_held_by_the_living()
+        self._seed_groups()
         rig.set_policy(rate=1_000, rate_ms=1_000, burst=100, concurrency=500, max_len=500)
 
     def _seed_finished(self) -> None:
@@ -114,6 +123,15 @@ class Lively:
         rig.advance(5)
         rig.renew("live#1")
 
+    def _seed_groups(self) -> None:
+        """One group that is ripe, one that a claim leaves a member of, and one that collects."""
+        rig = self.rig
+        rig.executor.run(declare_groups(rig.space, rig.queue, {"batch": GroupRule(2, 900, 5_000)}))
+        ripe = [Task("batch", id=f"ripe{number}", group="g", priority=10) for number in range(2)]
+        over = [Task("batch", id=f"over{number}", group="h", priority=11) for number in range(3)]
+        rig.enqueue(*ripe, *over, Task("batch", id="gathers", group="i"))
+        rig.enqueue(Task("batch", id="gathers-later", group="i", delay="1h"))
+
     def places(self) -> dict[str, list[str]]:
         """Return for each known task every zset it is in."""
         return self.places_of(self.rig)
@@ -142,6 +160,20 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
             minute=q.rig.minute,
             dead=["dead#1", "dead#2", "dead#3"],
         ),
+        "declare_groups": lambda q: declare_groups(
+            q.rig.space, q.rig.queue, {"batch": GroupRule(1, 1, 1)}
+        ),
+        "run_group": lambda q: run_group(q.rig.space, q.rig.queue, "batch/i", by="ada@host"),
+        "read_groups": lambda q: read_groups(q.rig.space, q.rig.queue),
+        "limit": lambda q: set_limits(
+            q.rig.space, q.rig.queue, changes(concurrency=3, rate="7/s", aging="1s"), by="ada@host"
+        ),
+        "limit declare": lambda q: declare_limits(
+            q.rig.space, q.rig.queue, Limits(max_len=9), by="w"
+        ),
+        "limit reset": lambda q: reset_limits(q.rig.space, q.rig.queue, by="ada@host"),
+        "rescore": _rescore,
+        "moves group": _moving(MoveVerb.CANCEL, "ripe0", "over1", "gathers"),
         "moves retry": _moving(MoveVerb.RETRY, "dead", "retry", "cancelled"),
         "moves run": _moving(MoveVerb.RUN, "delayed", "retry"),
         "moves cancel": _moving(MoveVerb.CANCEL, "pending", "retry", "held", "waiting", "live0"),
@@ -149,6 +181,8 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
         "moves purge": _moving(MoveVerb.DELETE, "pending", "dead", "held", purge_ms=0),
         "moves restore": _moving(MoveVerb.RESTORE, "trash", "gone"),
         "moves reschedule": _moving(MoveVerb.RESCHEDULE, "pending", "delayed", "held", due_ms=1),
+        "import": _import,
+        "edit": _edit,
         "pause": lambda q: pause(q.rig.space, q.rig.queue, by="ada", reason="deploy"),
         "pause resume": lambda q: resume(q.rig.space, q.rig.queue, by="ada"),
         "progress": _progress,
@@ -170,6 +204,11 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
 
 def _a_minute_later(q: Lively) -> Space:
     return Space(q.rig.namespace, q.rig.now_ms + 60_000)
+
+
+def _rescore(q: Lively) -> Call[Any]:
+    q.rig.set_policy(rescore="start", step=1_000)
+    return rescore(q.rig.space, q.rig.queue)
 
 
 def _page(zset: str) -> Callable[[Lively], Call[Any]]:
@@ -196,6 +235,29 @@ def _moving(verb: MoveVerb, *ids: str, **options: Any) -> Callable[[Lively], Cal
     return lambda q: move(q.rig.space, q.rig.queue, act, ids, minute=q.rig.minute)
 
 
+def _import(q: Lively) -> Call[Any]:
+    lines = [
+        {"id": "in1", "type": "mail", "unique_key": "k-in"},
+        {"id": "in2", "type": "mail", "state": "dead", "attempts": 2, "keep_ms": 60_000},
+        {"id": "in3", "type": "mail", "state": "delayed", "unique_key": "k-retry"},
+        {"id": "pending", "type": "mail"},
+    ]
+    lines[1]["timeline"] = [{"kind": "dead", "attempt": 2, "error_type": "E", "cause": "f9"}]
+    rows = [parse_line(json.dumps(line)) for line in lines]
+    space, minute = q.rig.space, q.rig.minute
+    return import_tasks(
+        space, q.rig.queue, rows, by="ada", operation="op1", minute=minute, is_registering=True
+    )
+
+
+def _edit(q: Lively) -> Call[Any]:
+    stored = q.rig.hash("tasks")["dead"].encode()
+    before = stored.split(b"|", 4)[-1]
+    after = before.partition(b"\n")[0] + b'\n{"edited":true}'
+    words = {"by": "ada", "reason": "typing error", "operation": "op1"}
+    return edit(q.rig.space, q.rig.queue, "dead", before=before, after=after, **words)
+
+
 def _enqueue(q: Lively) -> Call[Any]:
     tasks: list[Task[object]] = [
         Task("mail", id="new1"),
@@ -204,6 +266,8 @@ def _enqueue(q: Lively) -> Call[Any]:
         Task("mail", id="new4", unique_key="k-held", on_duplicate="replace"),
         Task("mail", id="new5", unique_key="k-delayed", on_duplicate="return"),
         Task("mail", id="new6", unique_key="k-new"),
+        Task("batch", id="new8", group="i", priority=1),
+        Task("batch", id="new9", group="j"),
     ]
     encoded = [encode_task(task) for task in tasks]
     child: Task[object] = Task("mail", id="new7", depends_on=["p1", "p2"])

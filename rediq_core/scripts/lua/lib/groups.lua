@@ -43,8 +43,8 @@ local function lead(name, step)
 end
 local function ripen(name, step)
   if lead(name, step) then
-    redis.call('ZADD', k_groups_due, int(RIPE), name)
     redis.call('ZREM', k_groups_due, name .. '<')
+    redis.call('ZADD', k_groups_due, int(RIPE), name)
     is_group_ready = true
   else redis.call('ZREM', k_groups_due, name, name .. '<') end
 end
@@ -68,10 +68,8 @@ local function join(id, stored, step, is_overdue)
     ripen(name, step)
   else
     redis.call('ZADD', k_groups_due, int(now + grace), name)
-    if not due then
-      redis.call('ZADD', k_groups_due, 'NX', int(now + delay), name .. '<')
-      is_group_new = true
-    end
+    redis.call('ZADD', k_groups_due, 'NX', int(now + delay), name .. '<')
+    is_group_new = is_group_new or not due
   end
   return true
 end
@@ -93,10 +91,12 @@ local function regroup(name, kind, step)
   end
   ripen(name, step)
 end
--- A member leaves the line for another state than active; the next one leads a ripe group.
+-- A member leaves the line for another state than active; the next one leads a ripe group. May be
+-- done again after it stopped half way.
 local function leave_group(id, stored, step)
   local name, member = group_of(id, stored)
-  if not name or redis.call('ZREM', k_groups, member) == 0 then return end
+  if not name then return end
+  redis.call('ZREM', k_groups, member)
   local is_ripe = tonumber(redis.call('ZSCORE', k_groups_due, name) or nil) == RIPE
   if is_ripe or #heads(name, 1) == 0 then ripen(name, step) end
 end
