@@ -39,7 +39,8 @@ def decisive_state(rig: Rig) -> dict[str, object]:
     return {
         "places": {task: found for task, found in Lively.places_of(rig).items() if task in known},
         **{name: rig.hash(name) for name in names},
-        **{name: rig.ids(name) for name in ("leases", "needs", "errors", "kept", "groups", "groups_due")},
+        **{name: rig.ids(name) for name in ("leases", "needs", "errors", "kept")},
+        **{name: rig.ids(name) for name in ("groups", "groups_due")},
     }
 
 

@@ -1,7 +1,7 @@
 #!lua
 -- fire: put due occurrences of one schedule into its queue, each once, or note why not.
--- KEYS tasks pending suspects held active delayed retry waiting unique dependents policy counters
--- KEYS fired audit wake minute
+-- KEYS tasks pending suspects held active delayed retry waiting unique dependents groups groups_due
+-- KEYS policy counters fired audit wake minute
 -- ARGV now:ms flags:letters schedule:name upto:epoch missed:int seen:ms by:json options:text tail:text fires:int
 -- then for each, in order: epoch due:ms id
 --   flags R: the queue is in the global set of queues, so mark it registered; S: not while the one
@@ -13,16 +13,17 @@
 --   status 1 done, 0 unregistered: nothing done, add the queue to the set and repeat with R, 2 stale
 --   codes, one letter an occurrence: 1 enqueued, 2 it is there, 4 unique key taken, 5 queue full,
 --   7 the one before has not finished, 0 decided before this call
--- MOVES (new)->pending|delayed
+-- MOVES (new)->pending|delayed|waiting waiting->pending
 --@include now
 --@include tools
 --@include place
 --@include final
 --@include wake
 --@include count
+--@include groups
 --@include unique
 for _, key in ipairs({k_tasks, k_policy, k_counters, k_fired, k_minute}) do redis.call('HLEN', key) end
-for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting}) do
+for _, key in ipairs({k_pending, k_suspects, k_held, k_active, k_delayed, k_retry, k_waiting, k_groups, k_groups_due}) do
   redis.call('ZCARD', key)
 end
 redis.call('LLEN', k_wake)
@@ -65,8 +66,10 @@ local function take(id, due)
     redis.call('HSET', k_policy, 'max_blob', biggest)
   end
   -- The place first: a place without its task is passed over, a task without a place would be lost.
+  local step = tonumber(policy[3])
+  if string.find(a_options, ';g', 1, true) then redis.call('HSET', k_policy, 'grouped', '1') end
   if place > now then redis.call('ZADD', k_delayed, int(place), id)
-  else redis.call('ZADD', k_pending, int(score_of(stored, tonumber(policy[3]))), id) end
+  elseif not join(id, stored, step) then redis.call('ZADD', k_pending, int(score_of(stored, step)), id) end
   redis.call('HSET', k_tasks, id, stored)
   if room then room = room - 1 end
   is_ready = true
