@@ -12,17 +12,13 @@ import asyncio
 import json
 import logging
 import os
-import random
 import signal
 import socket
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
-from rediq_core.handlers.context import Context
 from rediq_core.handlers.loading import import_root, load_mux
 from rediq_core.handlers.mux import Mux
 from rediq_core.handlers.registration import Registration
@@ -30,16 +26,10 @@ from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.verbs.lease import Reaped
-from rediq_core.worker.consumer import Consumer, ConsumerHooks
-from rediq_core.worker.executor import Executor
-from rediq_core.worker.group_rules import GroupRules
-from rediq_core.worker.handler_pool import HandlerPool
-from rediq_core.worker.lanes import Lane
+from rediq_core.worker.crew import Crew, CrewHooks
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
 from rediq_core.worker.plan import WorkerPlan
-from rediq_core.worker.runtime import ProcessRuntime
 from rediq_core.worker.slots import SlotTable
-from rediq_core.worker.threads import ThreadRunner
 from rediq_core.worker.uplink import Uplink, report_counts, report_for_ever
 
 log = logging.getLogger("rediq.worker")
@@ -47,14 +37,6 @@ log = logging.getLogger("rediq.worker")
 ORPHANED = 71
 # Exit status of one whose handlers cannot be imported.
 UNUSABLE = 2
-# Seconds that cancelled handlers get before their tasks are handed back without them.
-_CANCEL_GRACE_S = 0.5
-# Seconds for the last settles; with the grace before them less than two.
-_FLUSH_S = 1.2
-# Seconds between looks whether they were sent.
-_FLUSH_LOOK_S = 0.02
-# Processes end after up to a tenth fewer tasks than allowed, so that they do not end all at once.
-_RECYCLE_JITTER = 0.1
 
 
 def run_child(plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.socket) -> int:
@@ -108,144 +90,40 @@ class _TaskProcess:
         self._pipe = pipe
         self._uplink = Uplink(pipe)
         self._status = 0
-        self._grace_s = plan.grace_ms / 1000
-        self._is_stopping = asyncio.Event()
-        self._is_hurried = asyncio.Event()
-        self._is_retiring = False
-        self._pool: HandlerPool | None = None
-        self._threads = ThreadRunner(plan.concurrency, self._on_left_behind)
-        self._consumer: Consumer
-        self._executor: Executor
+        self._crew: Crew
 
     async def run(self, loaded: tuple[dict[str, dict[str, Registration]], list[Mux]]) -> int:
         """Serve until told to stop; returns the exit status."""
-        registries, muxes = loaded
-        plan, loop = self._plan, asyncio.get_running_loop()
-        link = open_async(plan.server)
-        runtime = ProcessRuntime(plan, AsyncExecutor(link))
-        has_processes = any(r.mode == "process" for q in registries.values() for r in q.values())
-        if has_processes:
-            specs = sorted({m.spec for modules in plan.modules.values() for m in modules})
-            self._pool = HandlerPool(
-                specs,
-                str(plan.root),
-                plan.concurrency,
-                max_runs=plan.max_tasks,
-                max_rss_bytes=plan.max_rss_bytes,
-            )
-            try:
-                await self._pool.warm()
-            except RediqError as error:
-                self._uplink.tell(_failure_event(error))
-                return UNUSABLE
-        for mux in muxes:
-            await mux.open_resources(self._run_plain)
-        lanes = [
-            Lane(
-                lane,
-                number,
-                registries[lane.queue],
-                Space(plan.server.namespace),
-                (self._worker_id, plan.lease_ms),
-            )
-            for number, lane in enumerate(plan.lanes)
-        ]
-        self._executor = Executor(
-            self._table, runtime, self._worker_id, lambda: self._consumer.ring(), random.Random()
-        )
-        self._executor.start()
-        hooks = ConsumerHooks(_deliver_later, _note_loss, self._on_spent)
-        self._consumer = Consumer(
-            link,
-            plan.server.namespace,
-            lanes,
-            self._executor,
-            self._table,
-            hooks,
-            SYSTEM_CLOCK,
-            is_strict=plan.is_strict,
-            max_claims=_with_jitter(plan.max_tasks),
-        )
-        types = sorted({name for registry in registries.values() for name in registry})
-        self._uplink.tell({"event": "ready", "types": types})
-        space = Space(plan.server.namespace)
-        rules = GroupRules(AsyncExecutor(link), space, lanes, self._consumer.ring)
-        helpers = [
-            loop.create_task(work)
-            for work in (
-                self._obey(),
-                self._end_in_order(),
-                report_for_ever(self._uplink, lanes),
-                rules.declare_for_ever(),
-            )
-        ]
-        await self._consumer.run()
-        report_counts(self._uplink, lanes)
-        if self._pool is not None:
-            await self._pool.aclose()
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
-        for mux in reversed(muxes):
-            await mux.close_resources()
-        runtime.close()
-        await link.aclose()
+        hooks = CrewHooks(on_retire=self._on_retire)
+        crew = self._crew = Crew(self._plan, self._worker_id, self._table, loaded, hooks)
+        try:
+            await crew.open()
+        except RediqError as error:
+            self._uplink.tell(_failure_event(error))
+            return UNUSABLE
+        self._uplink.tell({"event": "ready", "types": crew.types})
+        if await crew.run(self._obey(), report_for_ever(self._uplink, crew.lanes)):
+            report_counts(self._uplink, crew.lanes)
+            await crew.aclose()
         logging.shutdown()
-        # Abandoned handler threads must not hold up the end of the process.
+        # Neither threads that were left behind nor handlers that swallow their cancellation may
+        # hold up the end of the process; their tasks are handed back by now.
         os._exit(self._status)
 
-    async def _run_plain(self, registration: Registration, ctx: Context) -> object:
-        if registration.mode == "process" and self._pool is not None:
-            return await self._pool.run_plain(registration, ctx)
-        return await self._threads.run(registration, ctx)
+    def _on_retire(self, why: str) -> None:
+        self._uplink.tell({"event": "retire", "why": why})
 
     async def _obey(self) -> None:
         reader, _ = await asyncio.open_connection(sock=self._pipe)
         while line := await reader.readline():
-            command = json.loads(line)
-            match command.get("do"):
-                case "drain":
-                    self._is_stopping.set()
-                case "stop":
-                    self._is_stopping.set()
-                    self._is_hurried.set()
-                case "pause" | "resume":
-                    self._consumer.pause(is_paused=command["do"] == "pause")
-                case "retire":
-                    self._retire(command["why"])
-                case "cancel":
-                    self._cancel(command["task"], is_forced=command.get("force", False))
-                case "lost":
-                    self._consumer.lose(command["queue"], command["incarnation"])
-                case _:
-                    log.warning("unknown command %s", command.get("do"))
+            self._crew.obey(json.loads(line))
         self._be_orphaned()
-
-    def _cancel(self, task_id: str, *, is_forced: bool) -> None:
-        for slot in self._executor.slots:
-            if slot.cancel(task_id) and is_forced and slot.context is not None:
-                self._threads.give_up(slot.context)
-                if self._pool is not None:
-                    self._pool.kill(slot.context)
-
-    def _on_spent(self) -> None:
-        self._retire(f"it has taken its share of {self._plan.max_tasks} tasks")
-
-    def _on_left_behind(self, task_type: str) -> None:
-        self._retire(f"a thread of {task_type} would not end")
-
-    def _retire(self, why: str) -> None:
-        """Claim no more and end when all is done; the parent has another take the place."""
-        if not self._is_retiring:
-            self._is_retiring = True
-            self._uplink.tell({"event": "retire", "why": why})
-            self._consumer.stop_claiming()
 
     def _be_orphaned(self) -> None:
         log.error("the supervisor is gone; finishing what runs, then ending")
         self._status = ORPHANED
         threading.Thread(target=self._keep_leases, daemon=True, name="leases").start()
-        self._is_stopping.set()
+        self._crew.obey({"do": "drain"})
 
     def _keep_leases(self) -> None:
         async def keep() -> None:
@@ -263,38 +141,10 @@ class _TaskProcess:
 
         asyncio.run(keep())
 
-    async def _end_in_order(self) -> None:
-        """Drain; after the grace cancel and hand back; at last end even if handlers do not."""
-        await self._is_stopping.wait()
-        self._consumer.stop_claiming()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._is_hurried.wait(), self._grace_s)
-        busy = [slot for slot in self._executor.slots if slot.task is not None]
-        for slot in busy:
-            slot.stop("shutdown")
-        await asyncio.sleep(_CANCEL_GRACE_S)
-        for slot in busy:
-            if slot.task is not None and slot.reason == "shutdown":
-                self._executor.hand_back(slot, "shutdown")
-        for _ in range(round(_FLUSH_S / _FLUSH_LOOK_S)):
-            if not self._consumer.has_results:
-                break
-            await asyncio.sleep(_FLUSH_LOOK_S)
-        # A handler that swallows its cancellation keeps its slot; its task is handed back by now.
-        os._exit(self._status)
-
-
-def _with_jitter(max_tasks: int) -> int:
-    return max_tasks - int(max_tasks * random.uniform(0, _RECYCLE_JITTER))
-
 
 async def _deliver_later(queue: str, parents: Sequence[str]) -> None:
     """Leave deliveries to the outbox, where the sweep finds them."""
     log.debug("%d parents of %s wait in the outbox", len(parents), queue)
-
-
-def _note_loss(lane: Lane) -> None:
-    log.debug("a new life begins in %s", lane.queue)
 
 
 def _ignore_loss(queue: str, incarnation: str) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from rediq_core import SyncClient, Task, TaskState
-from rediq_core.errors import InvalidOption
 from tests.support.waiting import wait_until
 from tests.support.workers import worker
 
@@ -219,9 +218,3 @@ def test_a_module_that_cannot_be_imported_ends_with_2(redis_url: str) -> None:
         assert 'E014 cannot import "no.such.module" (command line)' in running.log
     finally:
         running.close()
-
-
-@pytest.mark.parametrize("options", [{"depends_on": "x"}, {"group": "g"}])
-def test_what_is_not_acted_on_is_refused(client: SyncClient, options: dict[str, str]) -> None:
-    with pytest.raises(InvalidOption):
-        client.enqueue(Task("a", **options))  # type: ignore[arg-type]  # one of three text options

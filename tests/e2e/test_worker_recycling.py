@@ -49,7 +49,7 @@ def test_a_process_ends_after_its_number_of_tasks_and_loses_none(
 
 
 def test_processes_do_not_all_end_at_the_same_number() -> None:
-    from rediq_core.worker.process import _with_jitter
+    from rediq_core.worker.crew import _with_jitter
 
     limits = {_with_jitter(1_000) for _ in range(200)}
 
