@@ -67,6 +67,7 @@ NOUNS: dict[str, Noun] = {
             "the server in use, and the embedded one",
             "Set up",
             ("start", "stop", "status"),
+        Noun("events", "what happened last, and what happens now", "Operate"),
         Noun("doctor", "find what loses, hides or holds up tasks, and repair it", "Operate"),
         Noun(
             "check",

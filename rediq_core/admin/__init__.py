@@ -12,7 +12,9 @@ from __future__ import annotations
 from rediq_core.admin.bulk import TAKES, Conduct, OnProgress
 from rediq_core.admin.connecting import connect
 from rediq_core.admin.doctor import Checkup, Finding, Level
+from rediq_core.admin.events import Event, EventReader
 from rediq_core.admin.exporting import ImportReport, Transfers
+from rediq_core.admin.kin import Kin, Relative
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.operator import Admin
 from rediq_core.admin.search import Selection, Tally
@@ -29,14 +31,18 @@ __all__ = [
     "Checkup",
     "Conduct",
     "Do",
+    "Event",
+    "EventReader",
     "Finding",
     "ImportReport",
+    "Kin",
     "Level",
     "MoveVerb",
     "OnProgress",
     "Operations",
     "Place",
     "Reason",
+    "Relative",
     "Selection",
     "Tally",
     "Transfers",

@@ -13,13 +13,12 @@ from rediq_core import keys
 from rediq_core.admin import bulk, history, lookup, search, snapshot, workers
 from rediq_core.admin.access import Access, Deliver, leave_to_sweep
 from rediq_core.admin.bulk import Conduct, OnProgress
-from rediq_core.admin.doctor import Checkup, examine_all
+from rediq_core.admin.explaining import ExplainingAdmin
 from rediq_core.admin.exporting import Transfers
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.schedules import ScheduleAdmin
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
 from rediq_core.admin.snapshot import Overview
-from rediq_core.admin.why import Answer, why
 from rediq_core.model.history import HOUR_MS, History
 from rediq_core.model.operations import BulkOrder
 from rediq_core.model.state import TaskState
@@ -30,7 +29,7 @@ from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import Do
 
 
-class Admin(ScheduleAdmin):
+class Admin(ScheduleAdmin, ExplainingAdmin):
     """Look at queues, tasks and workers of one namespace, and act on them.
 
     Every method may raise RedisUnavailable; every one that writes may raise Refused.
@@ -83,25 +82,6 @@ class Admin(ScheduleAdmin):
     def transfers(self) -> Transfers:
         """Tasks as lines of JSON, out of their queues and back into them."""
         return Transfers(self.access)
-
-    def server_info(self) -> dict[str, str]:
-        """Return what INFO says of the server, or of one master of a Cluster: 1 round trip."""
-        raw = bytes(self.access.executor.link.command("INFO"))
-        lines = raw.decode("utf-8", "replace").splitlines()
-        fields = (line.partition(":") for line in lines if not line.startswith("#"))
-        return {name: value for name, separator, value in fields if separator}
-
-    def why(self, word: str) -> Answer:
-        """Say why a queue or a task does or does not run: about 12 round trips. See `why.why`.
-
-        Raises:
-            QueueNotFound: The word is neither a queue nor a task.
-        """
-        return why(self.access, word)
-
-    def doctor(self, *, by: str = "", on_progress: OnProgress | None = None) -> Checkup:
-        """Look at everything a queue relies on; with `by` repair it. See `doctor.examine_all`."""
-        return examine_all(self.access, by=by, on_progress=on_progress)
 
     # Queues.
 

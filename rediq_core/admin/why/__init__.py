@@ -20,7 +20,7 @@ from rediq_core.admin.why.of_task import Case, explain_task, place_of
 from rediq_core.errors import QueueNotFound, TaskNotFound
 from rediq_core.model.views import TaskView
 
-__all__ = ["Answer", "Place", "Reason", "Weight", "why", "why_queue", "why_task"]
+__all__ = ["Answer", "Place", "Reason", "Weight", "where_in_line", "why", "why_queue", "why_task"]
 
 
 def why(access: Access, word: str) -> Answer:

@@ -1,0 +1,56 @@
+"""The part of `Admin` that explains and checks: why, doctor, events, where a task stands.
+
+One mixin, so that the object stays one and each file one idea.
+"""
+
+from __future__ import annotations
+
+from rediq_core.admin.access import Access
+from rediq_core.admin.bulk import OnProgress
+from rediq_core.admin.doctor import Checkup, examine_all
+from rediq_core.admin.events import EventReader
+from rediq_core.admin.kin import Kin, read_kin
+from rediq_core.admin.why import Answer, Place, where_in_line, why
+from rediq_core.model.views import TaskView
+from rediq_core.model.where import Where
+
+
+class ExplainingAdmin:
+    """What `Admin` says about tasks, queues and the server.
+
+    Attributes:
+        access: What the methods stand on.
+    """
+
+    access: Access
+
+    def server_info(self) -> dict[str, str]:
+        """Return what INFO says of the server, or of one master of a Cluster: 1 round trip."""
+        raw = bytes(self.access.executor.link.command("INFO"))
+        lines = raw.decode("utf-8", "replace").splitlines()
+        fields = (line.partition(":") for line in lines if not line.startswith("#"))
+        return {name: value for name, separator, value in fields if separator}
+
+    def why(self, word: str) -> Answer:
+        """Say why a queue or a task does or does not run: about 12 round trips. See `why.why`.
+
+        Raises:
+            QueueNotFound: The word is neither a queue nor a task.
+        """
+        return why(self.access, word)
+
+    def place(self, task: TaskView) -> Place | None:
+        """Return where a pending task stands in line, None for any other: 9 round trips."""
+        return where_in_line(self.access, task)
+
+    def kin(self, task: TaskView) -> Kin:
+        """Return the parents and the children of a task: 2 round trips a queue of theirs."""
+        return read_kin(self.access, task)
+
+    def doctor(self, *, by: str = "", on_progress: OnProgress | None = None) -> Checkup:
+        """Look at everything a queue relies on; with `by` repair it. See `doctor.examine_all`."""
+        return examine_all(self.access, by=by, on_progress=on_progress)
+
+    def events(self, where: Where) -> EventReader:
+        """Return a reader of what happened in the queues that a WHERE names."""
+        return EventReader(self.access, where)
