@@ -37,6 +37,7 @@ _BY_CLASS: dict[type[BaseException], ExitCode] = {
     errors.WorkerNotFound: ExitCode.NOT_FOUND,
     errors.OperationNotFound: ExitCode.NOT_FOUND,
     errors.ScheduleNotFound: ExitCode.NOT_FOUND,
+    errors.GroupNotFound: ExitCode.NOT_FOUND,
     errors.UnknownDependency: ExitCode.NOT_FOUND,
     errors.Refused: ExitCode.REFUSED,
     errors.TaskTimeout: ExitCode.TIMED_OUT,

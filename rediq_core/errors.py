@@ -314,3 +314,9 @@ class ScheduleNotFound(RediqError):
     """No schedule has this name: it was never declared, or somebody deleted it."""
 
     code = "E026"
+
+
+class GroupNotFound(RediqError):
+    """No member of this group is in line: none was enqueued, or they run or have run."""
+
+    code = "E027"

@@ -11,6 +11,7 @@ from rediq_cli.output.states import state_cell
 from rediq_cli.output.table import Cell, Column, Styled, pairs
 from rediq_cli.output.terminal import Terminal
 from rediq_cli.output.writer import Listing
+from rediq_core.model.limits import NAMES, OFF, QueueLimits
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import QueueView
 
@@ -108,11 +109,26 @@ def queue_page(queue: QueueView, terminal: Terminal) -> Iterator[str]:
         ("eta", _eta(queue)),
         ("workers", queue.workers),
     ]
-    rows += [(name, value) for name, value in queue.limits.items()]
+    rows += limit_rows(queue.limits)
     yield from pairs(rows, terminal, indent="  ")
     if queue.lifetime:
         parts = (f"{number:,} {safe(name)}" for name, number in sorted(queue.lifetime.items()))
         yield f"  ever: {', '.join(parts)}"
+
+
+def limit_rows(limits: QueueLimits) -> list[tuple[str, Cell]]:
+    """Return a row for each limit that is in force or declared, and where it comes from."""
+    live, declared = limits.live.texts(), limits.declared.texts()
+    rows: list[tuple[str, Cell]] = []
+    for name in NAMES:
+        text = live.get(name, OFF)
+        if name in limits.overridden:
+            rows.append(
+                (name, f"{text} (overrides {declared.get(name, OFF)} of the configuration)")
+            )
+        elif name in live:
+            rows.append((name, text))
+    return rows
 
 
 def _pause_text(queue: QueueView) -> str:

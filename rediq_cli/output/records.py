@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from rediq_cli.output.json import Json, iso
 from rediq_core.config.redact import SECRET_FIELDS, redact_fields
 from rediq_core.errors import InvalidPayload
+from rediq_core.model.limits import Limits
 from rediq_core.model.state import TaskState
 from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import Pause, QueueView, TaskView, TimelineEntry, WorkerView
@@ -34,9 +35,21 @@ def queue_record(queue: QueueView) -> Json:
         "held": queue.held,
         "pause": _pause_record(queue.pause),
         "next_due_at": _at(queue.next_due_ms),
-        "limits": dict(queue.limits),
+        "limits": limits_record(queue.limits.live),
+        "declared_limits": limits_record(queue.limits.declared),
+        "overridden_limits": sorted(queue.limits.overridden),
         "lifetime": dict(queue.lifetime),
         "at": iso(queue.at_ms),
+    }
+
+
+def limits_record(limits: Limits) -> Json:
+    """Return limits as an object: every one of them, None where there is none."""
+    return {
+        "concurrency": limits.concurrency,
+        "rate": None if limits.rate is None else str(limits.rate),
+        "aging_ms": limits.aging_ms,
+        "max_len": limits.max_len,
     }
 
 

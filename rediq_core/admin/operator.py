@@ -16,6 +16,7 @@ from rediq_core.admin.bulk import Conduct, OnProgress
 from rediq_core.admin.explaining import ExplainingAdmin
 from rediq_core.admin.exporting import Transfers
 from rediq_core.admin.operations import Operations
+from rediq_core.admin.policies import PolicyAdmin
 from rediq_core.admin.schedules import ScheduleAdmin
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
 from rediq_core.admin.snapshot import Overview
@@ -29,7 +30,7 @@ from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import Do
 
 
-class Admin(ScheduleAdmin, ExplainingAdmin):
+class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin):
     """Look at queues, tasks and workers of one namespace, and act on them.
 
     Every method may raise RedisUnavailable; every one that writes may raise Refused.

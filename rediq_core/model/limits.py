@@ -72,6 +72,7 @@ class QueueLimits(NamedTuple):
     overridden: frozenset[str] = frozenset()
 
 
+NO_LIMITS: Final = QueueLimits()
 # An operator's change: by name what scripts take, "" to turn a limit off.
 Changes = Mapping[str, str]
 

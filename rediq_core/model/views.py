@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rediq_core.errors import InvalidPayload
 from rediq_core.model.codec import decode
 from rediq_core.model.history import Histogram
+from rediq_core.model.limits import NO_LIMITS, QueueLimits
 from rediq_core.model.state import TaskState
 
 
@@ -196,7 +197,7 @@ class QueueView:
         enqueued_per_s: Enqueued a second, likewise.
         workers: Live workers that take this queue.
         lifetime: Counters since the queue exists.
-        limits: Live policies that are set, by name.
+        limits: The limits in force, those declared, and which are overridden.
         run: How long runs took that finished in this minute and the one before.
         lifetime_run: The same since the queue exists.
         lifetime_wait: How long their tasks had been ready.
@@ -215,7 +216,7 @@ class QueueView:
     enqueued_per_s: float = 0.0
     workers: int = 0
     lifetime: Mapping[str, int] = field(default_factory=dict)
-    limits: Mapping[str, str] = field(default_factory=dict)
+    limits: QueueLimits = NO_LIMITS
     run: Histogram = field(default_factory=Histogram)
     lifetime_run: Histogram = field(default_factory=Histogram)
     lifetime_wait: Histogram = field(default_factory=Histogram)

@@ -21,6 +21,7 @@ from rediq_core.model.history import (
     is_bucket,
 )
 from rediq_core.model.ids import id_time_ms
+from rediq_core.model.limits import read_limits
 from rediq_core.model.state import FINAL_STATES, TaskState
 from rediq_core.model.views import Page, Pause, Progress, QueueView, TaskView, TimelineEntry
 from rediq_core.scripts.call import Call, Space
@@ -36,7 +37,6 @@ _COUNTED = (
     *("pending", "suspects", "held", "active", "delayed", "retry", "waiting"),
     *("completed", "cancelled", "dead", "trash"),
 )
-_LIMITS = ("concurrency", "rate", "rate_ms", "max_len", "step", "aging")
 # Kinds of timeline entries that used up an attempt.
 _FINISHED_RUNS = frozenset({"completed", "retry", "dead"})
 _DAMAGED = Header(0, 0, 0, 0, "", "?", "", "", b"", b"")
@@ -126,7 +126,7 @@ def _queue_view(queue: str, reply: Reply) -> QueueView:
         failed_per_s=rate("failed"),
         enqueued_per_s=rate("enqueued"),
         lifetime={name: count for name, count in ever.items() if not is_bucket(name)},
-        limits={name: policy[name] for name in _LIMITS if name in policy},
+        limits=read_limits(policy),
         run=_runs_of(last_minute).merge([_runs_of(this_minute)]),
         lifetime_run=histogram_of(ever, RUN_LETTER),
         lifetime_wait=histogram_of(ever, WAIT_LETTER),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from rediq_core.worker.desk import Desk
+from rediq_core.worker.limit_rules import declare_limits_for_ever
 from rediq_core.worker.monitoring import serve_monitoring
 from rediq_core.worker.recycling import limit_memory
 from rediq_core.worker.scheduler import keep_schedules
@@ -24,7 +25,13 @@ log = logging.getLogger("rediq.supervisor")
 
 Duty = Callable[[Desk], Coroutine[Any, Any, None]]
 # Every duty of a supervisor besides leases, orders, announcements and watching its processes.
-DUTIES: tuple[Duty, ...] = (sweep_queues, keep_schedules, limit_memory, serve_monitoring)
+DUTIES: tuple[Duty, ...] = (
+    sweep_queues,
+    declare_limits_for_ever,
+    keep_schedules,
+    limit_memory,
+    serve_monitoring,
+)
 
 
 async def do_duty(duty: Duty, desk: Desk) -> None:

@@ -16,6 +16,7 @@ from rediq_core.handlers.settings import Defaults
 from rediq_core.metrics.tallies import Tallies
 from rediq_core.model.claimed import ClaimedTask
 from rediq_core.model.history import RUN_FIELDS, WAIT_FIELDS, bucket_of
+from rediq_core.model.limits import Limits
 from rediq_core.scripts.call import Call, Space
 from rediq_core.verbs.exchange import (
     MAX_CLAIM,
@@ -44,6 +45,9 @@ class LanePlan:
         slots: At most so many of this process at once; 0 for no limit of its own.
         defaults: Settings for tasks and types that say nothing.
         retention: What settling trims by.
+        limits: What the configuration declares over all workers; None if it says nothing of the
+            queue.
+        limits_rev: Revision of that configuration.
     """
 
     queue: str
@@ -51,6 +55,8 @@ class LanePlan:
     slots: int
     defaults: Defaults
     retention: Retention
+    limits: Limits | None = None
+    limits_rev: int = 0
 
 
 class Lane:

@@ -16,9 +16,10 @@ from rediq_core.config.server import ServerChoice
 from rediq_core.config.settings import MetricsSettings, RetentionSettings, Settings
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.settings import Defaults
+from rediq_core.model.limits import Limits
 from rediq_core.verbs.exchange import Retention
 from rediq_core.verbs.schedule import Declaration
-from rediq_core.worker.declared import backoff_of, declared_schedules
+from rediq_core.worker.declared import backoff_of, declared_schedules, revision
 from rediq_core.worker.lanes import LanePlan
 
 # As the configuration's own defaults: a day and 10,000 of what succeeded, 90 days of what died.
@@ -132,7 +133,9 @@ def plan_worker(
                 next_step=f"Name them: [queues.{name}] handlers, or rediq worker start MODULE",
             )
         modules[name] = (*own, *shared)
-        lanes.append(_lane(settings, name, queue))
+        lanes.append(
+            _lane(settings, name, queue, revision(loaded.path, settings.worker.config_rev))
+        )
     worker = settings.worker
     return WorkerPlan(
         server,
@@ -164,14 +167,21 @@ def _metrics(settings: MetricsSettings) -> MetricsPlan | None:
     return MetricsPlan(settings.host, settings.port) if settings.enabled else None
 
 
-def _lane(settings: Settings, name: str, queue: QueueSettings) -> LanePlan:
+def _lane(settings: Settings, name: str, queue: QueueSettings, rev: int) -> LanePlan:
     return LanePlan(
         name,
         queue.weight,
         queue.slots or 0,
         Defaults(queue.max_retry, queue.timeout_ms, backoff_of(queue.backoff)),
         _retention(settings.retention_of(name)),
+        # A worker without a configuration of the queue must not lift another one's limits.
+        _limits(queue) if name in settings.queues else None,
+        rev,
     )
+
+
+def _limits(queue: QueueSettings) -> Limits:
+    return Limits(queue.concurrency, queue.rate, queue.aging_ms, queue.max_len)
 
 
 def _retention(kept: RetentionSettings) -> Retention:
