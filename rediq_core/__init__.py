@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rediq_core.model.task import Task
     from rediq_core.model.task_type import TaskType
     from rediq_core.model.views import TaskView
+    from rediq_core.worker import Worker
 
 _HOMES = {
     "Backoff": "model.retry",
@@ -52,6 +53,7 @@ _HOMES = {
     "TaskState": "model.state",
     "TaskType": "model.task_type",
     "TaskView": "model.views",
+    "Worker": "worker",
 }
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "TaskState",
     "TaskType",
     "TaskView",
+    "Worker",
 ]
 
 

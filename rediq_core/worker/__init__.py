@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rediq_core.worker.checking import check_handlers
+    from rediq_core.worker.inside import Worker
     from rediq_core.worker.logs import set_up_logging
     from rediq_core.worker.plan import WorkerPlan, in_burst, plan_worker
     from rediq_core.worker.supervisor import Supervisor
 
 _HOMES = {
     "Supervisor": "supervisor",
+    "Worker": "inside",
     "WorkerPlan": "plan",
     "check_handlers": "checking",
     "in_burst": "plan",
@@ -25,6 +27,7 @@ _HOMES = {
 
 __all__ = [
     "Supervisor",
+    "Worker",
     "WorkerPlan",
     "check_handlers",
     "in_burst",

@@ -51,10 +51,11 @@ class CrewHooks:
     """What a crew tells its owner.
 
     Attributes:
-        on_retire: It claims no more and ends when all is done, for this reason.
+        on_retire: It should be replaced, for this reason; returns whether it will be: then it
+            claims no more and ends when all is done.
     """
 
-    on_retire: Callable[[str], None]
+    on_retire: Callable[[str], bool]
 
 
 class Crew:
@@ -157,6 +158,7 @@ class Crew:
         if self._pool is not None:
             await self._pool.aclose()
         await self._executor.aclose()
+        self._threads.close()
         for mux in reversed(self._muxes):
             await mux.close_resources()
         self._runtime.close()
@@ -201,9 +203,8 @@ class Crew:
 
     def _retire(self, why: str) -> None:
         """Claim no more and end when all is done."""
-        if not self._is_retiring:
+        if not self._is_retiring and self._hooks.on_retire(why):
             self._is_retiring = True
-            self._hooks.on_retire(why)
             self._consumer.stop_claiming()
 
     async def _end_in_order(self) -> None:

@@ -29,6 +29,7 @@ from rediq_core.verbs.lease import Reaped
 from rediq_core.worker.crew import Crew, CrewHooks
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
 from rediq_core.worker.plan import WorkerPlan
+from rediq_core.worker.seating import held_incarnations
 from rediq_core.worker.slots import SlotTable
 from rediq_core.worker.uplink import Uplink, report_counts, report_for_ever
 
@@ -110,8 +111,9 @@ class _TaskProcess:
         # hold up the end of the process; their tasks are handed back by now.
         os._exit(self._status)
 
-    def _on_retire(self, why: str) -> None:
+    def _on_retire(self, why: str) -> bool:
         self._uplink.tell({"event": "retire", "why": why})
+        return True
 
     async def _obey(self) -> None:
         reader, _ = await asyncio.open_connection(sock=self._pipe)
@@ -157,12 +159,3 @@ def _ignore_cancel(queue: str, task_id: str, intent: bytes) -> None:
 
 def _ignore_reaped(queue: str, reaped: Reaped) -> None:
     log.debug("took back %d tasks of %s", len(reaped.outcomes), queue)
-
-
-def held_incarnations(table: SlotTable, worker_id: str) -> dict[str, list[str]]:
-    """Return queue to the incarnations of this worker that hold something there."""
-    return {
-        queue: [f"{worker_id}#{incarnation}"]
-        for queue, incarnation, held in table.holdings()
-        if held
-    }

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 import socket
+from collections.abc import Mapping
 
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.model.views import WorkerView
@@ -49,13 +51,19 @@ class Seat:
         self.is_bystander = False
         self.buffer = b""
 
-    def tell(self, command: dict[str, object]) -> None:
+    def tell(self, command: Mapping[str, object]) -> None:
         """Send a command to the process, if it lives."""
         if self.pipe is not None and self.pid:
             try:
                 self.pipe.sendall(json.dumps(command).encode() + b"\n")
             except OSError:
                 log.debug("task process %d does not listen", self.pid)
+
+
+def new_worker_id(pid: int, suffix: str = "") -> str:
+    """Return an id that no other worker ever has: host-pid-random."""
+    host = "".join(c if c.isalnum() or c in "._-" else "-" for c in socket.gethostname())
+    return f"{host}-{pid}-{suffix or secrets.token_hex(2)}"
 
 
 def worker_row(seat: Seat, now_ms: int, supervisor_id: str, *, is_stopping: bool) -> WorkerView:

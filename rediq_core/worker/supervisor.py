@@ -24,8 +24,6 @@ from rediq_core.metrics.meter import Meter
 from rediq_core.opening import open_async
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
-from rediq_core.verbs.lease import Reaped
-from rediq_core.verbs.moves import is_forced
 from rediq_core.worker.announcing import Announcer
 from rediq_core.worker.burst import look_for_leftovers
 from rediq_core.worker.duties import DUTIES, Desk, do_duty
@@ -34,8 +32,9 @@ from rediq_core.worker.obituary import Obituaries
 from rediq_core.worker.orders import obey
 from rediq_core.worker.overdue import settle_overdue
 from rediq_core.worker.plan import WorkerPlan
-from rediq_core.worker.process import UNUSABLE, held_incarnations, run_child
-from rediq_core.worker.seat import Seat
+from rediq_core.worker.process import UNUSABLE, run_child
+from rediq_core.worker.seat import Seat, new_worker_id
+from rediq_core.worker.seating import Seating
 from rediq_core.worker.slots import RunningTask, SlotTable
 
 log = logging.getLogger("rediq.supervisor")
@@ -58,7 +57,7 @@ class Supervisor:
     """
 
     def __init__(self, plan: WorkerPlan) -> None:
-        self.id = _new_id(os.getpid())
+        self.id = new_worker_id(os.getpid())
         self.exit_status = 0
         self._plan = plan
         self._seats = [Seat() for _ in range(plan.processes)]
@@ -82,12 +81,20 @@ class Supervisor:
             self._loop.add_signal_handler(number, self._on_signal)
         self._link = open_async(self._plan.server, pool_size=2)
         self._executor = AsyncExecutor(self._link)
+        self._obituaries = Obituaries(self._link, self._space.namespace)
+        self._seating = Seating(self._seats, self._meter, self._obituaries)
         self._keeper = LeaseKeeper(
             self._executor,
             self._space,
             self._queues,
             self._plan.lease_ms,
-            KeeperHooks(self._held, self._on_lost, self._on_cancel, self._on_reaped, _leave),
+            KeeperHooks(
+                self._seating.held,
+                self._seating.on_lost,
+                self._seating.on_cancel,
+                self._seating.on_reaped,
+                _leave,
+            ),
         )
         desk = Desk(
             self.id,
@@ -102,7 +109,6 @@ class Supervisor:
             self._meter,
         )
         self._announcer = Announcer(desk)
-        self._obituaries = Obituaries(self._link, self._space.namespace)
         try:
             self._fork_waiting()
             for work in (self._keeper.run(), self._announcer.run(), self._watch()):
@@ -145,7 +151,7 @@ class Supervisor:
             theirs.close()
             ours.setblocking(False)
             seat.pid, seat.pipe, seat.table = pid, ours, table
-            seat.worker_id = _new_id(pid, suffix)
+            seat.worker_id = new_worker_id(pid, suffix)
             seat.is_ready, seat.is_bystander, seat.buffer = False, False, b""
             seat.started_ms = SYSTEM_CLOCK.now_ms()
             self._loop.add_reader(ours.fileno(), self._on_child, seat)
@@ -159,7 +165,7 @@ class Supervisor:
             keep = pipe.fileno()
             os.closerange(3, keep)
             os.closerange(keep + 1, 4096)
-            status = run_child(self._plan, _new_id(os.getpid(), suffix), table, pipe)
+            status = run_child(self._plan, new_worker_id(os.getpid(), suffix), table, pipe)
         except BaseException:
             log.exception("a task process failed")
         finally:
@@ -271,33 +277,6 @@ class Supervisor:
             except ProcessLookupError:
                 log.debug("task process %d is gone already", seat.pid)
 
-    def _held(self) -> dict[str, list[str]]:
-        held: dict[str, list[str]] = {}
-        for seat in self._seats:
-            if seat.pid and seat.table is not None:
-                for queue, incarnations in held_incarnations(seat.table, seat.worker_id).items():
-                    held.setdefault(queue, []).extend(incarnations)
-        return held
-
-    def _on_lost(self, queue: str, incarnation: str) -> None:
-        worker_id, _, number = incarnation.rpartition("#")
-        for seat in self._seats:
-            if seat.worker_id == worker_id:
-                seat.tell({"do": "lost", "queue": queue, "incarnation": int(number)})
-
-    def _on_cancel(self, queue: str, task_id: str, intent: bytes) -> None:
-        has_force = is_forced(intent)
-        log.info("cancel %s of %s: %s", task_id, queue, intent.decode("utf-8", "replace"))
-        for seat in self._seats:
-            seat.tell({"do": "cancel", "task": task_id, "force": has_force})
-
-    def _on_reaped(self, queue: str, reaped: Reaped) -> None:
-        for task_id, outcome, incarnation in reaped.outcomes:
-            log.warning("took back %s in %s from %s: %s", task_id, queue, incarnation, outcome)
-        outcomes = [outcome for _, outcome, _ in reaped.outcomes]
-        self._meter.reaped(queue, outcomes, is_charged=reaped.is_charged)
-        self._obituaries.note(reaped)
-
     async def _watch(self) -> None:
         """Replace a process whose handler ignores its deadline, or whose consumer stands still."""
         while True:
@@ -340,7 +319,7 @@ class Supervisor:
         """Stop when nothing is left that this worker would do, and say what stays."""
         while True:
             await asyncio.sleep(BURST_LOOK_S)
-            if self._held() or not all(seat.is_ready for seat in self._seats if seat.pid):
+            if self._seating.held() or not all(seat.is_ready for seat in self._seats if seat.pid):
                 continue
             try:
                 left = await look_for_leftovers(
@@ -361,11 +340,6 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._link.aclose()
-
-
-def _new_id(pid: int, suffix: str = "") -> str:
-    host = "".join(c if c.isalnum() or c in "._-" else "-" for c in socket.gethostname())
-    return f"{host}-{pid}-{suffix or secrets.token_hex(2)}"
 
 
 async def _leave(queue: str, parents: Sequence[str]) -> None:

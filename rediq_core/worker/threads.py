@@ -82,6 +82,10 @@ class ThreadRunner:
         if ctx in self._given_up:
             self._given_up[ctx].set()
 
+    def close(self) -> None:
+        """Let idle threads go; does not wait for any."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     async def _wait(
         self, ended: asyncio.Future[object], ctx: Context, given_up: asyncio.Event
     ) -> bool:
