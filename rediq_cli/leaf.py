@@ -18,7 +18,12 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from rediq_cli.diagnostics import DIAGNOSTICS, ReaderGoneError
 from rediq_cli.help import LeafHelp, ParameterHelp, leaf_help
-from rediq_cli.options import GlobalOptions, is_read_only_by_environment, output_format
+from rediq_cli.options import (
+    GlobalOptions,
+    is_read_only_by_environment,
+    output_format,
+    profile_by_environment,
+)
 from rediq_cli.session import Session
 from rediq_cli.tree import VERB_ALIASES
 
@@ -43,7 +48,7 @@ def _declared(
     return GlobalOptions(
         url=url,
         config=config,
-        profile=profile,
+        profile=profile or profile_by_environment(),
         output=output_format(output, is_json=is_json),
         has_color=not no_color,
         is_quiet=is_quiet,

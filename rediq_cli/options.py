@@ -13,6 +13,7 @@ from rediq_cli.output.writer import FORMATS
 from rediq_core.errors import InvalidOption
 
 READ_ONLY_VARIABLE = "REDIQ_READ_ONLY"
+PROFILE_VARIABLE = "REDIQ_PROFILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class GlobalOptions:
     Attributes:
         url: Server given on the command line, or None.
         config: Configuration file given on the command line, or None.
-        profile: Named server given on the command line, or None.
+        profile: Named server of the command line or the environment, or None.
         output: One of FORMATS.
         has_color: False if --no-color was given.
         is_quiet: True for results and problems only.
@@ -57,6 +58,11 @@ def output_format(output: str | None, *, is_json: bool) -> str:
     if is_json and output not in ("json", "jsonl"):
         raise InvalidOption(f"--json and -o {output} contradict each other.")
     return output
+
+
+def profile_by_environment() -> str | None:
+    """Return the profile that the environment names, or None."""
+    return os.environ.get(PROFILE_VARIABLE, "").strip() or None
 
 
 def is_read_only_by_environment() -> bool:

@@ -119,14 +119,17 @@ class Session:
                 next_step="Leave out --read-only, and unset REDIQ_READ_ONLY.",
             )
 
-    def refuse_if_read_only_server(self) -> None:
+    def refuse_if_read_only_server(self, server: ServerChoice | None = None) -> None:
         """Refuse to go on if anything forbids changes on the server in use.
+
+        Args:
+            server: The server, where the command has chosen it by itself; None for `server`.
 
         Raises:
             Refused: By --read-only, the environment, the configuration or the profile.
         """
         self.refuse_if_read_only()
-        if self.server.is_read_only:
+        if (server or self.server).is_read_only:
             raise Refused(
                 "this command changes something, and this server is read-only.",
                 cause="[safety] read_only or the profile says so.",

@@ -80,7 +80,7 @@ NOUNS: dict[str, Noun] = {
             "config",
             "write, show and check the configuration",
             "Set up",
-            ("init", "show", "set", "check"),
+            ("init", "show", "set", "check", "acl"),
         ),
         Noun("bench", "measure this server", "Set up", ("enqueue", "drain", "latency")),
     )

@@ -18,6 +18,7 @@ from rediq_core.connection.topology import TlsOptions, Topology, parse_url
 
 if TYPE_CHECKING:
     from rediq_core.connection.aio import AsyncLink
+    from rediq_core.connection.reading import ReadingLink
     from rediq_core.connection.sync import SyncLink
 
 
@@ -72,3 +73,10 @@ def open_sync(choice: ServerChoice, *, pool_size: int | None = None) -> SyncLink
     from rediq_core.connection.sync import SyncLink  # noqa: PLC0415
 
     return SyncLink(topology_of(choice, pool_size=pool_size))
+
+
+def open_reading(choice: ServerChoice, *, pool_size: int | None = None) -> ReadingLink:
+    """Return a link for threads that refuses what writes; its first call connects."""
+    from rediq_core.connection.reading import ReadingLink  # noqa: PLC0415
+
+    return ReadingLink(topology_of(choice, pool_size=pool_size))

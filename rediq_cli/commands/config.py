@@ -151,6 +151,55 @@ def check(session: Session) -> None:
         raise typer.Exit(ExitCode.TIMED_OUT)
 
 
+@GROUP.leaf(
+    "acl",
+    examples=[
+        ("config acl", "users with the least that each part needs; put passwords in"),
+        ("config acl --role readonly | sed s/CHANGE-ME/s3cret/ | redis-cli", ""),
+        ("config acl --json", "the commands and scripts of each role"),
+    ],
+)
+def acl(
+    session: Session,
+    role: Annotated[
+        str | None,
+        typer.Option("--role", metavar="ROLE", help="worker, producer, operator or readonly"),
+    ] = None,
+) -> None:
+    """Print the ACL rules of Redis users for workers, producers, operators and onlookers.
+
+    They are made from what the scripts send, for the namespace in use. Nothing is connected to.
+    """
+    from rediq_core.admin import Role, acl_rules, sentinel_rule
+    from rediq_core.errors import InvalidOption
+
+    if role is not None and role not in tuple(Role):
+        raise InvalidOption(f"there is no role {role!r}.", cause=f"Roles are {', '.join(Role)}.")
+    server = session.server
+    scheme = server.url.partition("://")[0]
+    rules = acl_rules(server.namespace, is_cluster=scheme.endswith("+cluster"))
+    shown = [rule for rule in rules if role in (None, rule.role.value)]
+    for_sentinels = [sentinel_rule(server.namespace)] if scheme.endswith("+sentinel") else []
+    session.out.one(
+        lines=lambda: [*(safe(rule.command, limit=0) for rule in shown)],
+        record=lambda: [
+            {
+                "role": rule.role.value,
+                "user": rule.name,
+                "rule": rule.rule,
+                "command": rule.command,
+                "commands": list(rule.commands),
+                "scripts": list(rule.scripts),
+            }
+            for rule in shown
+        ],
+        ids=[rule.name for rule in shown],
+    )
+    session.say.note("Replace CHANGE-ME by a password for each user.")
+    for line_ in for_sentinels:
+        session.say.note(f"On each Sentinel: {line_}")
+
+
 def _show_check(
     session: Session,
     path: Path | None,

@@ -67,6 +67,7 @@ def start(
     session.refuse_if_read_only()
     loaded = _load(session, queues, concurrency, processes)
     server = server_url(loaded, running_url(), session.options.profile or "")
+    session.refuse_if_read_only_server(server)
     for warning in (*loaded.warnings, *server.warnings):
         session.say.warn(warning)
     if server.is_fallback:

@@ -9,6 +9,7 @@ Example:
 
 from __future__ import annotations
 
+from rediq_core.admin.acl import Role, acl_rules, sentinel_rule
 from rediq_core.admin.bulk import TAKES, Conduct, OnProgress
 from rediq_core.admin.connecting import connect
 from rediq_core.admin.doctor import Checkup, Finding, Level
@@ -43,12 +44,15 @@ __all__ = [
     "Place",
     "Reason",
     "Relative",
+    "Role",
     "Selection",
     "Tally",
     "Transfers",
     "Weight",
+    "acl_rules",
     "connect",
     "has_ended",
+    "sentinel_rule",
     "wait_for_worker",
     "wait_until_ended",
 ]

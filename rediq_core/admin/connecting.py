@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from rediq_core.admin.operator import Admin
 from rediq_core.config.server import ServerChoice
-from rediq_core.opening import choose_for_library, open_sync
+from rediq_core.opening import choose_for_library, open_reading, open_sync
 from rediq_core.scripts.executor import SyncExecutor
+from rediq_core.scripts.reading import ReadingExecutor
 
 
 def connect(
@@ -31,9 +32,15 @@ def connect(
         ConfigError: The URL or the configuration cannot be used.
     """
     choice = server if isinstance(server, ServerChoice) else choose_for_library(server)
+    is_reading = is_read_only or choice.is_read_only
+    executor = (
+        ReadingExecutor(open_reading(choice, pool_size=connection_pool_size))
+        if is_reading
+        else SyncExecutor(open_sync(choice, pool_size=connection_pool_size))
+    )
     return Admin(
-        SyncExecutor(open_sync(choice, pool_size=connection_pool_size)),
+        executor,
         namespace or choice.namespace,
         deadline_s=choice.deadline_ms / 1000,
-        is_read_only=is_read_only or choice.is_read_only,
+        is_read_only=is_reading,
     )

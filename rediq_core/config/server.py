@@ -171,10 +171,15 @@ def _check_profile(sources: Sources, profile: str) -> None:
     close = difflib.get_close_matches(profile, names, n=1)
     raise ConfigError(
         f'there is no profile "{profile}".',
-        cause=f"Profiles are the tables of [profiles] in {sources.path or 'a configuration file'}"
-        + (f": {', '.join(names)}." if names else "; it has none."),
+        cause=f"Profiles are the tables of [profiles] in {_profile_files(sources)}"
+        + (f": {', '.join(names)}." if names else "; there are none."),
         next_step=f"Did you mean {close[0]}?" if close else "",
     )
+
+
+def _profile_files(sources: Sources) -> str:
+    files = [str(path) for path in (sources.path, sources.own_path) if path is not None]
+    return " and ".join(files) or "rediq.toml or ~/.config/rediq/config.toml"
 
 
 def _named_url(sources: Sources, profile: str) -> _Named | None:

@@ -1,8 +1,8 @@
 """Every place a setting can come from, merged once, with the origin of each value kept.
 
-Precedence: flag, environment, `.env` beside the file, file, default. The fast path and the full
-loader both start from a `Sources`, so they cannot disagree about where a value comes from. Values
-are as written; their meaning is checked later.
+Precedence: flag, environment, `.env` beside the file, file, a person's own profiles, default. The
+fast path and the full loader both start from a `Sources`, so they cannot disagree about where a
+value comes from. Values are as written; their meaning is checked later.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from rediq_core.config.envvars import (
 )
 from rediq_core.config.files import find_file, parse_toml, read_config_text, read_env_file
 from rediq_core.config.keypaths import KeyPath, key_lines, line_of, split_key
+from rediq_core.config.profiles import OwnProfiles, read_own
 from rediq_core.errors import ConfigError
 
 # Settings of a file in which ${NAME} is replaced by a variable: where secrets stand.
@@ -35,10 +36,11 @@ class Level(IntEnum):
     """How strong the place is that a value comes from."""
 
     DEFAULT = 0
-    FILE = 1
-    ENV_FILE = 2
-    ENVIRONMENT = 3
-    FLAG = 4
+    OWN_FILE = 1
+    FILE = 2
+    ENV_FILE = 3
+    ENVIRONMENT = 4
+    FLAG = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Sources:
         env_file: Variables of the `.env` beside the file, also those that set nothing here.
         cwd: The current folder, or None for a library that may look at none.
         warnings: What was skipped and why, for stderr.
+        own_path: A person's own file of profiles, or None.
     """
 
     path: Path | None
@@ -79,6 +82,7 @@ class Sources:
     env_file: Mapping[str, str] = field(repr=False)
     cwd: Path | None
     warnings: tuple[str, ...] = ()
+    own_path: Path | None = None
 
     def get(self, *parts: str) -> object:
         """Return the merged value of a setting, or None if nothing sets it."""
@@ -119,6 +123,8 @@ class Sources:
         """Return the folder in which a relative path from this origin is looked up."""
         if origin.level is Level.FILE and self.path is not None:
             return self.path.parent
+        if origin.level is Level.OWN_FILE and self.own_path is not None:
+            return self.own_path.parent
         return self.cwd if self.cwd is not None else Path()
 
 
@@ -147,16 +153,18 @@ def collect(
             a variable that is not set.
     """
     path = find_file(config_path, environ, cwd)
+    insecure = allow_insecure_config or is_true(environ.get(INSECURE_VARIABLE, ""))
+    own = OwnProfiles() if cwd is None else read_own(environ, allow_insecure=insecure)
     text = ""
     document: dict[str, object] = {}
     env_file: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
     if path is not None:
-        insecure = allow_insecure_config or is_true(environ.get(INSECURE_VARIABLE, ""))
         text = read_config_text(path, allow_insecure=insecure)
         document = parse_toml(text, path)
         env_file, warnings = read_env_file(path.parent)
-    values = _expanded(document, {**env_file, **environ}, path)
+    merged, own_origins = _with_own(document, own)
+    values = _expanded(merged, {**env_file, **environ}, path)
     layers = [
         *_environment(env_file, Level.ENV_FILE),
         *_environment(environ, Level.ENVIRONMENT),
@@ -167,14 +175,35 @@ def collect(
         path=path,
         values=values,
         text=text,
-        set_elsewhere=_lay_over(values, layers),
+        set_elsewhere={**own_origins, **_lay_over(values, layers)},
         env_file=env_file,
         cwd=cwd,
         warnings=(
             *warnings,
+            *own.warnings,
             *(f"{name} is set, but no setting has that name." for name in unknown),
         ),
+        own_path=own.path,
     )
+
+
+def _with_own(
+    document: dict[str, object], own: OwnProfiles
+) -> tuple[dict[str, object], dict[KeyPath, Origin]]:
+    """Add a person's profiles whose names the file does not use; returns their origins too."""
+    named = document.get("profiles", {})
+    if not own.profiles or not isinstance(named, dict):
+        return document, {}
+    added = {name: table for name, table in own.profiles.items() if name not in named}
+    keys: list[KeyPath] = [("profiles", name) for name in added]
+    keys += [
+        ("profiles", name, key)
+        for name, table in added.items()
+        if isinstance(table, dict)
+        for key in table
+    ]
+    origins = {key: Origin(Level.OWN_FILE, own.place_of(key)) for key in keys}
+    return {**document, "profiles": {**added, **named}}, origins
 
 
 _Layer = tuple[KeyPath, object, Origin]

@@ -179,7 +179,7 @@ def _denied(text: str, where: str) -> Refused:
     return Refused(
         f"the Redis at {where} denies this user {what}.",
         cause="Its ACL rules do not include what Rediq needs.",
-        next_step="Give it the rules that this prints: rediq doctor",
+        next_step="See what each kind of user needs: rediq config acl",
     )
 
 

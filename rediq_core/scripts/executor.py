@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from rediq_core.connection.raw import Reply
-from rediq_core.errors import RediqError, SchemaMismatch
+from rediq_core.errors import RediqError, Refused, SchemaMismatch
 from rediq_core.keys import redis_type
 from rediq_core.scripts.call import Call
+from rediq_core.scripts.commands import commands_of
 
 if TYPE_CHECKING:
     from rediq_core.connection.aio import AsyncLink
@@ -45,6 +46,8 @@ class AsyncExecutor:
             reply = await self.link.evalsha(
                 call.raw(is_legacy=self.is_legacy), deadline_s=deadline_s
             )
+        except Refused as error:
+            raise name_denied(call, error) from error
         except SchemaMismatch as error:
             if not self.is_legacy and await self._is_old_server():
                 self.is_legacy = True
@@ -88,6 +91,8 @@ class SyncExecutor:
         """
         try:
             reply = self.link.evalsha(call.raw(is_legacy=self.is_legacy), deadline_s=deadline_s)
+        except Refused as error:
+            raise name_denied(call, error) from error
         except SchemaMismatch as error:
             if not self.is_legacy and self._is_old_server():
                 self.is_legacy = True
@@ -119,13 +124,23 @@ def read_replies(
     results: list[T | RediqError] = []
     for call, reply in zip(calls, replies, strict=True):
         if isinstance(reply, RediqError):
-            results.append(reply)
+            is_denied = isinstance(reply, Refused)
+            results.append(name_denied(call, reply) if is_denied else reply)
             continue
         try:
             results.append(call.read(reply))
         except RediqError as error:
             results.append(error)
     return results
+
+
+def name_denied(call: Call[T], error: RediqError) -> Refused:
+    """Say what a script sends that this user may not: servers name the script by its SHA alone."""
+    return Refused(
+        error.message,
+        cause=f"The script {call.script.name} sends {', '.join(commands_of(call.script.name))}.",
+        next_step=error.next_step,
+    )
 
 
 def is_before_7(info: Reply) -> bool:

@@ -61,7 +61,8 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     }
     if "REDIQ_SERVER_BIN" in os.environ:
         kept["REDIQ_SERVER_BIN"] = os.environ["REDIQ_SERVER_BIN"]
-    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **(more or {})}
+    own = {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "XDG_CONFIG_HOME": "/nonexistent"}
+    return {**kept, **own, **(more or {})}
 
 
 class _Stream(io.TextIOWrapper):
