@@ -292,23 +292,27 @@ def test_waiting_for_a_parent_that_is_over_and_not_yet_told(desk: Desk) -> None:
     assert only(desk.admin.why(child.id)).code == "parent_done"
 
 
-def test_collecting_in_a_group(desk: Desk, redis_client: redis.Redis) -> None:
-    task = mail(group="daily")
-    rig = desk.queue("mail")
-    rig.put(task)
-    redis_client.zrem(rig.key("pending"), task.id)
-    now_ms = desk.server_ms()
-    redis_client.zadd(rig.key("waiting"), {task.id: now_ms})
-    members = {f"mail/daily>{task.id}": now_ms, "mail/daily>x": now_ms, "mail/other>y": now_ms}
-    redis_client.zadd(rig.key("groups"), members)
-    redis_client.zadd(rig.key("groups_due"), {"mail/daily": now_ms + 30_000})
+def test_collecting_in_a_group(desk: Desk) -> None:
+    first, second = put(desk, mail(group="daily"), mail(group="daily"))
+    put(desk, mail(group="other"))
+    alive(desk)
 
-    collecting = only(desk.admin.why(task.id))
+    collecting = only(desk.admin.why(first))
 
-    assert collecting.text.startswith(
-        "it collects in group daily of mail, so far 2 tasks; it runs in"
-    )
-    assert (collecting.refers_to, collecting.until_ms) == ("daily", now_ms + 30_000)
+    assert collecting.text.startswith("it collects in group daily of mail, so far 2 tasks; it runs")
+    assert collecting.next_step == "rediq group run mail/mail/daily"
+    assert collecting.refers_to == "daily"
+    assert 0 < collecting.until_ms - desk.server_ms() <= 30_000
+    assert only(desk.admin.why(second)).code == "collecting"
+
+
+def test_a_ripe_group_runs_with_its_first_task(desk: Desk) -> None:
+    ids = put(desk, *[mail(group="daily") for _ in range(10)])
+    alive(desk)
+    desk.admin.pause("mail", "ada@host")
+
+    assert [found.code for found in desk.admin.why(ids[0]).reasons] == ["paused", "in_line"]
+    assert [found.code for found in desk.admin.why(ids[9]).reasons] == ["paused", "group_ripe"]
 
 
 def test_waiting_for_nothing_is_a_fault(desk: Desk, redis_client: redis.Redis) -> None:

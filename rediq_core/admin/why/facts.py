@@ -21,6 +21,8 @@ from rediq_core.verbs.presence import LOST, Command
 
 # Tokens are fractions kept as text: what is missing by less than this is rounding (limits.lua).
 GRAIN = 0.000001
+# What groups_due holds for a group that collects no longer (groups.lua).
+RIPE_MS = 10**15
 # Unmet parents and types of unroutable tasks that are named.
 NAMED = 5
 
@@ -108,7 +110,8 @@ class TaskFacts:
         lease_ms: When the lease of its worker ends; 0 if it has none.
         key_owner: Who holds its unique key, or "".
         group_size: Tasks collected in its group.
-        group_due_ms: When its group runs at the latest, or 0.
+        group_due_ms: When its group is ripe at the latest, or 0.
+        is_group_ripe: Its group collects no longer: it can be claimed.
     """
 
     rank: int = -1
@@ -118,6 +121,7 @@ class TaskFacts:
     key_owner: str = ""
     group_size: int = 0
     group_due_ms: int = 0
+    is_group_ripe: bool = False
 
 
 def read_queue_facts(access: Access, queue: str) -> QueueFacts:
@@ -162,8 +166,11 @@ def read_task_facts(access: Access, task: TaskView) -> TaskFacts:
         ("HGET", key("unique"), owner),
         ("ZLEXCOUNT", key("groups"), f"[{group}>", f"({group}?"),
         ("ZSCORE", key("groups_due"), group),
+        ("ZSCORE", key("groups_due"), f"{group}<"),
     ]
-    rank, in_line, needs, lease, held, size, due = access.commands(commands, key=key("pending"))
+    rank, in_line, needs, lease, held, size, *due = access.commands(commands, key=key("pending"))
+    # Two times at which it is ripe: after the last one came, and after the first one did.
+    ripe_ms = min((_whole(score) for score in due if score is not None), default=0)
     return TaskFacts(
         rank=-1 if rank is None else int(rank),
         in_line=int(in_line),
@@ -171,7 +178,8 @@ def read_task_facts(access: Access, task: TaskView) -> TaskFacts:
         lease_ms=_whole(lease),
         key_owner=held.decode("utf-8", "replace").rpartition("|")[0] if held and owner else "",
         group_size=int(size) if task.group else 0,
-        group_due_ms=_whole(due) if task.group else 0,
+        group_due_ms=ripe_ms if task.group and ripe_ms < RIPE_MS else 0,
+        is_group_ripe=bool(task.group) and ripe_ms >= RIPE_MS,
     )
 
 

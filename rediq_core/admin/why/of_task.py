@@ -190,17 +190,7 @@ def _waiting(case: Case) -> Iterator[Reason]:
     for parent_id in near.unmet:
         yield _parent(parent_id, case)
     if task.group and not near.unmet:
-        due = f"; it runs {due_in(near.group_due_ms, case.now_ms)}" if near.group_due_ms else ""
-        yield Reason(
-            "collecting",
-            f"it collects in group {task.group} of {task.type}, so far "
-            f"{count(near.group_size)}{due}",
-            Weight.WAITING,
-            f"rediq group run {task.group} --queue {task.queue}",
-            since_ms=task.since_ms,
-            until_ms=near.group_due_ms,
-            refers_to=task.group,
-        )
+        yield from _collecting(case)
     elif not near.unmet:
         yield Reason(
             "stranded",
@@ -208,6 +198,30 @@ def _waiting(case: Case) -> Iterator[Reason]:
             next_step="rediq doctor --fix",
             since_ms=task.since_ms,
         )
+
+
+def _collecting(case: Case) -> Iterator[Reason]:
+    task, near = case.task, case.near
+    if near.is_group_ripe:
+        yield Reason(
+            "group_ripe",
+            f"its group {task.group} is ripe, and runs as soon as its first task is claimed",
+            Weight.WAITING,
+            f"rediq group inspect {task.queue}/{task.type}/{task.group}",
+            refers_to=task.group,
+        )
+        yield from obstacles(case.queue)
+        return
+    due = f"; it runs {due_in(near.group_due_ms, case.now_ms)}" if near.group_due_ms else ""
+    yield Reason(
+        "collecting",
+        f"it collects in group {task.group} of {task.type}, so far {count(near.group_size)}{due}",
+        Weight.WAITING,
+        f"rediq group run {task.queue}/{task.type}/{task.group}",
+        since_ms=task.since_ms,
+        until_ms=near.group_due_ms,
+        refers_to=task.group,
+    )
 
 
 def _parent(parent_id: str, case: Case) -> Reason:
