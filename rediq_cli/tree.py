@@ -47,7 +47,7 @@ NOUNS: dict[str, Noun] = {
             "queue",
             "what is queued, and whether it moves",
             "Operate",
-            ("list", "inspect", "pause", "resume", "flush"),
+            ("list", "inspect", "pause", "resume", "limit", "flush"),
         ),
         Noun(
             "task",
@@ -55,7 +55,21 @@ NOUNS: dict[str, Noun] = {
             "Operate",
             ("list", "inspect", "enqueue", "retry", "run", "cancel", "delete", "restore"),
         ),
+        Noun(
+            "group",
+            "tasks that are collected to run together",
+            "Operate",
+            ("list", "inspect", "run"),
+        ),
         Noun("why", "why does this queue or task not run, and what changes that", "Operate"),
+        Noun("events", "what happened last, and what happens now", "Operate"),
+        Noun("doctor", "find what loses, hides or holds up tasks, and repair it", "Operate"),
+        Noun(
+            "check",
+            "one line and an exit code for monitoring systems",
+            "Operate",
+            is_monitor=True,
+        ),
         Noun(
             "worker",
             "run workers, see them and tell them what to do",
@@ -67,14 +81,6 @@ NOUNS: dict[str, Noun] = {
             "the server in use, and the embedded one",
             "Set up",
             ("start", "stop", "status"),
-        Noun("events", "what happened last, and what happens now", "Operate"),
-        Noun("doctor", "find what loses, hides or holds up tasks, and repair it", "Operate"),
-        Noun(
-            "check",
-            "one line and an exit code for monitoring systems",
-            "Operate",
-            is_monitor=True,
-        ),
         ),
         Noun(
             "config",

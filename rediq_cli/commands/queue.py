@@ -159,6 +159,64 @@ def _change_queues(
 
 
 @GROUP.leaf(
+    "limit",
+    examples=[
+        ("queue limit payment", "its limits: in force, declared, overridden"),
+        ("queue limit payment --concurrency 3 --rate 100/m", "over all workers, at once"),
+        ("queue limit payment --aging 60s", "a minute of waiting is worth one step of priority"),
+        ("queue limit payment --rate none", "no rate, whatever the configuration says"),
+        ("queue limit payment --reset", "follow the configuration again"),
+    ],
+)
+def limit(
+    session: Session,
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="a queue")],
+    concurrency: Annotated[
+        str | None, typer.Option("--concurrency", metavar="N", help="tasks that run at once")
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="N/TIME", help="tasks that start in a time")
+    ] = None,
+    aging: Annotated[
+        str | None,
+        typer.Option("--aging", metavar="TIME", help="wait that is worth one step of priority"),
+    ] = None,
+    max_len: Annotated[
+        str | None,
+        typer.Option("--max-len", metavar="N", help="unfinished tasks; above, enqueue is refused"),
+    ] = None,
+    is_reset: Annotated[
+        bool, typer.Option("--reset", help="be as the configuration declares")
+    ] = False,
+) -> None:
+    """Show or override a queue's limits over all workers; "none" turns one off."""
+    from rediq_cli.output.queues import limit_lines
+    from rediq_cli.output.records import limits_record_of
+    from rediq_core.errors import InvalidOption
+
+    named = [value for value in (concurrency, rate, aging, max_len) if value is not None]
+    if is_reset and named:
+        raise InvalidOption(
+            "--reset stands beside a limit to set.", next_step="Reset first, then set it."
+        )
+    if is_reset or named:
+        session.refuse_if_read_only_server()
+    if is_reset:
+        limits = session.admin.reset_limits(queue, by=actor())
+    elif named:
+        limits = session.admin.limit(
+            queue, by=actor(), concurrency=concurrency, rate=rate, aging=aging, max_len=max_len
+        )
+    else:
+        limits = session.admin.limits(queue)
+    session.out.one(
+        lines=lambda: limit_lines(queue, limits, session.out.terminal),
+        record=lambda: {"name": queue, **limits_record_of(limits)},
+        ids=[queue],
+    )
+
+
+@GROUP.leaf(
     "flush",
     examples=[
         ("queue flush dead:payment", "exactly its dead tasks; for 24 h they can be restored"),

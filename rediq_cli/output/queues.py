@@ -109,15 +109,21 @@ def queue_page(queue: QueueView, terminal: Terminal) -> Iterator[str]:
         ("eta", _eta(queue)),
         ("workers", queue.workers),
     ]
-    rows += limit_rows(queue.limits)
+    rows += _limit_rows(queue.limits)
     yield from pairs(rows, terminal, indent="  ")
     if queue.lifetime:
         parts = (f"{number:,} {safe(name)}" for name, number in sorted(queue.lifetime.items()))
         yield f"  ever: {', '.join(parts)}"
 
 
-def limit_rows(limits: QueueLimits) -> list[tuple[str, Cell]]:
-    """Return a row for each limit that is in force or declared, and where it comes from."""
+def limit_lines(name: str, limits: QueueLimits, terminal: Terminal) -> Iterator[str]:
+    """Yield the limits of a queue, and where those that an operator set come from."""
+    yield terminal.paint(safe(name), "bold")
+    rows = _limit_rows(limits)
+    yield from pairs(rows or [("limits", OFF)], terminal, indent="  ")
+
+
+def _limit_rows(limits: QueueLimits) -> list[tuple[str, Cell]]:
     live, declared = limits.live.texts(), limits.declared.texts()
     rows: list[tuple[str, Cell]] = []
     for name in NAMES:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from rediq_cli.output.json import Json, iso
 from rediq_core.config.redact import SECRET_FIELDS, redact_fields
 from rediq_core.errors import InvalidPayload
-from rediq_core.model.limits import Limits
+from rediq_core.model.limits import Limits, QueueLimits
 from rediq_core.model.state import TaskState
 from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import Pause, QueueView, TaskView, TimelineEntry, WorkerView
@@ -35,16 +35,22 @@ def queue_record(queue: QueueView) -> Json:
         "held": queue.held,
         "pause": _pause_record(queue.pause),
         "next_due_at": _at(queue.next_due_ms),
-        "limits": limits_record(queue.limits.live),
-        "declared_limits": limits_record(queue.limits.declared),
-        "overridden_limits": sorted(queue.limits.overridden),
+        **limits_record_of(queue.limits),
         "lifetime": dict(queue.lifetime),
         "at": iso(queue.at_ms),
     }
 
 
-def limits_record(limits: Limits) -> Json:
-    """Return limits as an object: every one of them, None where there is none."""
+def limits_record_of(limits: QueueLimits) -> dict[str, Json]:
+    """Return the limits of a queue: in force, declared, overridden; None where there is none."""
+    return {
+        "limits": _limits_record(limits.live),
+        "declared_limits": _limits_record(limits.declared),
+        "overridden_limits": sorted(limits.overridden),
+    }
+
+
+def _limits_record(limits: Limits) -> Json:
     return {
         "concurrency": limits.concurrency,
         "rate": None if limits.rate is None else str(limits.rate),

@@ -1,0 +1,74 @@
+"""How the dashboard ends when it did not mean to: signals, a lost terminal, a defect.
+
+Every way out restores the terminal. A defect leaves a short message and a log that others cannot
+read; neither holds local variables, because those hold passwords and payloads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from rediq_cli.output.neutralise import safe, safe_lines
+from rediq_core.config.redact import redact_text
+
+# A process that a signal ended answers this plus the signal's number.
+SIGNAL_BASE = 128
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+def catch_signals(leave: Callable[[int], None]) -> None:
+    """Leave in order when a signal asks for the end; for the running event loop.
+
+    Args:
+        leave: Ends the app with an exit code.
+    """
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        try:
+            loop.add_signal_handler(number, leave, SIGNAL_BASE + number)
+        except (RuntimeError, ValueError):
+            # Not the main thread, as in some tests: whoever owns it handles signals.
+            return
+
+
+def has_terminal() -> bool:
+    """Say whether the terminal is still there: without it, drawing would spin for nobody."""
+    try:
+        return os.isatty(sys.__stdin__.fileno()) if sys.__stdin__ else False
+    except (OSError, ValueError):
+        return False
+
+
+def crash_text(error: BaseException) -> str:
+    """Return where an error happened and what it said, without local variables or secrets."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    told = f"{type(error).__name__}: {error}"
+    return redact_text("\n".join(safe_lines(frames + told)))
+
+
+def write_crash(error: BaseException, folder: Path | None = None) -> str:
+    """Write what is known of a defect to a new file only this user can read; returns its path.
+
+    Returns "" if no file can be written.
+    """
+    try:
+        number, path = tempfile.mkstemp("-dash.log", "rediq-", folder)
+    except OSError:
+        return ""
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        file.write(crash_text(error) + "\n")
+    return path
+
+
+def farewell(error: BaseException, path: str) -> str:
+    """Return what a person is told of a defect."""
+    told = redact_text(safe(f"{type(error).__name__}: {error}", 200))
+    where = f"Details without payloads and secrets: {path}" if path else "No log could be written."
+    return f"rediq dash ended by a defect: {told}\n{where}\n"

@@ -1,0 +1,164 @@
+"""From the command line to a running dashboard: what to read from, how to begin, one frame or all.
+
+The only part that knows the session. It imports Textual, so it is imported by the body of the
+command alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass, replace
+
+from rediq_cli.dash.app import Dash
+from rediq_cli.dash.options import DashOptions
+from rediq_cli.dash.screens import VIEWS
+from rediq_cli.dash.source import RedisSource, Source
+from rediq_cli.dash.view_model import ViewName
+from rediq_cli.dash.widgets.themes import THEMES
+from rediq_cli.session import Session
+from rediq_core.admin import connect
+from rediq_core.admin.meter import MeteredLink
+from rediq_core.errors import InvalidOption
+from rediq_core.model.where import parse_where
+
+# A reading that takes longer than this has failed, in ms.
+DEADLINE_MS = 2_000
+# Size of a frame that is not drawn on a terminal.
+FRAME_SIZE = (120, 35)
+# Seconds that `--once` waits for a first reading.
+ONCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for.
+
+    Attributes:
+        where: Words of a WHERE that the tasks open with.
+        interval_ms: Time between readings.
+        is_once: Print one frame and leave.
+        theme: Name of a theme, or "".
+        view: Name of the first view, or "".
+        has_mouse: Take the mouse.
+    """
+
+    where: tuple[str, ...] = ()
+    interval_ms: int = 1_000
+    is_once: bool = False
+    theme: str = ""
+    view: str = ""
+    has_mouse: bool = True
+
+
+def run_dash(session: Session, wanted: Wanted) -> None:
+    """Open the dashboard and stay until it is left.
+
+    Raises:
+        InvalidOption: The view, the theme or the WHERE does not exist, or there is no terminal.
+    """
+    options = options_of(session, wanted)
+    has_screen = sys.stdin.isatty() and sys.stdout.isatty()
+    if not wanted.is_once and not has_screen:
+        raise InvalidOption(
+            "rediq dash needs a terminal.",
+            cause="Input or output is not one.",
+            next_step="For one frame: rediq dash --once     For figures: rediq queue list",
+        )
+    app = Dash(_source(session), options)
+    if wanted.is_once:
+        size = _size()
+        sys.stdout.write(asyncio.run(one_frame(app, size)) + "\n")
+        return
+    _run(app, has_mouse=wanted.has_mouse)
+
+
+def _run(app: Dash, *, has_mouse: bool) -> None:
+    # Textual takes any NO_COLOR for a wish, also an empty one; `has_colour` knows better.
+    os.environ.pop("NO_COLOR", None)
+    app.run(mouse=has_mouse)
+    if app.return_code:
+        sys.stdout.flush()
+        raise SystemExit(app.return_code)
+
+
+def options_of(session: Session, wanted: Wanted) -> DashOptions:
+    """Return how the dashboard begins.
+
+    Raises:
+        InvalidOption: The view, the theme or the WHERE does not exist.
+    """
+    server, terminal = session.server, session.out.terminal
+    view = _view(wanted)
+    parse_where(wanted.where)
+    if wanted.theme and wanted.theme not in _theme_names():
+        raise InvalidOption(
+            f"there is no theme {wanted.theme!r}.", cause=f"Themes: {', '.join(_theme_names())}."
+        )
+    has_colour = session.options.has_color and not os.environ.get("NO_COLOR")
+    return DashOptions(
+        label=server.safe_url,
+        profile=server.profile,
+        interval_s=wanted.interval_ms / 1_000,
+        is_read_only=session.options.is_read_only or server.is_read_only,
+        is_protected=server.is_protected,
+        theme=wanted.theme,
+        view=view,
+        where=" ".join(wanted.where),
+        has_mouse=wanted.has_mouse,
+        has_colour=has_colour,
+        has_unicode=terminal.has_unicode and os.environ.get("TERM") != "linux",
+        secret_fields=server.redact,
+    )
+
+
+def _view(wanted: Wanted) -> ViewName:
+    if not wanted.view:
+        return ViewName.TASKS if wanted.where else ViewName.OVERVIEW
+    if wanted.view not in {view.value for view in VIEWS}:
+        names = ", ".join(view.value for view in VIEWS)
+        raise InvalidOption(f"there is no view {wanted.view!r}.", cause=f"Views: {names}.")
+    return ViewName(wanted.view)
+
+
+def _theme_names() -> list[str]:
+    from textual.theme import BUILTIN_THEMES  # noqa: PLC0415 - only to name them
+
+    return [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
+
+
+def _source(session: Session) -> Source:
+    server = replace(session.server, deadline_ms=DEADLINE_MS)
+    admin = connect(server, connection_pool_size=2, is_read_only=True)
+    executor = admin.access.executor
+    link = MeteredLink.beside(executor.link)
+    executor.link = link
+    return RedisSource(admin, link.meter)
+
+
+def _size() -> tuple[int, int]:
+    """Return the size of a frame: the terminal's, COLUMNS and LINES, or the default."""
+    try:
+        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:
+        columns = lines = 0
+    width = columns or _whole(os.environ.get("COLUMNS")) or FRAME_SIZE[0]
+    height = lines or _whole(os.environ.get("LINES")) or FRAME_SIZE[1]
+    return width, height
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
+
+
+async def one_frame(app: Dash, size: tuple[int, int]) -> str:
+    """Run a dashboard without a screen until it has read once, and return what it shows."""
+    async with app.run_test(size=size) as pilot:
+        deadline_s = asyncio.get_running_loop().time() + ONCE_S
+        while app.snapshot.seq == 0 and app.snapshot.trouble is None:
+            if asyncio.get_running_loop().time() > deadline_s:
+                break
+            await pilot.pause(0.05)
+        await pilot.pause()
+        return app.frame()
