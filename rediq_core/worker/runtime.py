@@ -18,6 +18,7 @@ from rediq_core.clock import SYSTEM_CLOCK, Clock
 from rediq_core.errors import RediqError
 from rediq_core.handlers.context import Dependency
 from rediq_core.model.claimed import ClaimedTask
+from rediq_core.model.outcome import GONE, parse_outcome
 from rediq_core.model.task import Task
 from rediq_core.opening import open_sync
 from rediq_core.scripts.call import Space
@@ -97,9 +98,12 @@ class ProcessRuntime:
                 log.debug("progress was not kept: %s", reply.message)
 
     def dependencies(self, task: ClaimedTask) -> Sequence[Dependency]:
-        """Return the parents of a task as far as they are kept with it."""
-        log.debug("task %s has %d parents", task.id, len(task.options.depends_on))
-        return ()
+        """Return the parents of a task, which came with its claim, in the order it names them."""
+        found = []
+        for parent in task.options.depends_on:
+            end = parse_outcome(task.ends.get(parent, GONE))
+            found.append(Dependency(parent, end.type, end.state, end.result))
+        return found
 
     def close(self) -> None:
         """Close what only threads use."""

@@ -20,6 +20,7 @@ from rediq_core.scripts.call import Call
 from rediq_core.verbs.sweep import PERIOD_MS, Swept, sweep
 from rediq_core.worker.desk import Desk
 from rediq_core.worker.limit_rules import finish_rescoring
+from rediq_core.worker.relay import tell_leftovers
 from rediq_core.worker.rolling import roll_history
 
 log = logging.getLogger("rediq.sweep")
@@ -34,7 +35,7 @@ MOST_PIECES = 500
 
 # Gets a queue and what a piece of its sweep found; `has_more` is false for the last piece.
 Chore = Callable[[Desk, str, Swept], Coroutine[Any, Any, None]]
-CHORES: tuple[Chore, ...] = (roll_history, finish_rescoring)
+CHORES: tuple[Chore, ...] = (roll_history, tell_leftovers, finish_rescoring)
 
 
 async def sweep_queues(desk: Desk) -> None:
