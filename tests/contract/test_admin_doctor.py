@@ -13,12 +13,13 @@ from rediq_core.admin.access import Access
 from rediq_core.admin.doctor import examine_all
 from rediq_core.admin.doctor.finding import Patient, info_fields
 from rediq_core.admin.doctor.server import check_server
+from rediq_core.client import SyncClient
 from rediq_core.errors import Refused
 from rediq_core.keys import global_key
 from rediq_core.model.state import TaskState
 from rediq_core.model.task import Task
 from tests.support.desk import NAMESPACE, Desk, worker_row
-from tests.support.rig import Rig
+from tests.support.rig import Rig, completed
 from tests.support.servers import Cluster, standalone
 
 BY = "ada@host"
@@ -121,6 +122,10 @@ def endless_row(rig: Rig) -> None:
     rig.client.persist(global_key(NAMESPACE, "worker", "w-1-a"))
 
 
+def fresh_outbox(rig: Rig) -> None:
+    rig.client.zadd(rig.key("outbox"), {"ghost": rig.now_ms + 3_600_000})
+
+
 FIXABLE = {
     "an id in a state without its task": Seed("orphan_ids", zadd("dead", "ghost")),
     "an unroutable id without its task": Seed("orphan_ids", zadd("held", "mail>ghost")),
@@ -137,7 +142,7 @@ FIXABLE = {
     "a cause of nothing": Seed("leftover_rows", hset("causes", "ghost", "f9")),
     "an error of nothing": Seed("leftover_rows", zadd("errors", "f9>ghost")),
     "a trash row that is in no trash": Seed("leftover_rows", hset("trashed", "ready", "dead|1||")),
-    "a parent to be told of that has no children": Seed("leftover_rows", zadd("outbox", "ghost")),
+    "a parent to be told of that has no children": Seed("leftover_rows", fresh_outbox),
     "a unique key whose owner is gone": Seed("stale_unique_keys", hset("unique", "k9", "ghost|0")),
     "a counter below what is there": Seed("counter_drift", hset("counters", "enqueued", "1")),
     "a counter that is no number": Seed("unreadable_fields", hset("counters", "completed", "x")),
@@ -228,6 +233,96 @@ def test_claims_of_the_lost_are_given_back(healthy: Desk) -> None:
     healthy.admin.doctor(by=BY)
 
     assert rig.places(task_id) == ["pending"]
+
+
+# Tasks that depend on others.
+
+
+class Family:
+    """A parent in one queue and a child in another, which has long been waiting."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.parents, self.children = desk.queue("video"), desk.queue("mail")
+        self.parent: Task[object] = Task("video", queue="video")
+        self.child: Task[object] = Task("mail", queue="mail", depends_on=self.parent)
+        with SyncClient(desk.url, namespace=NAMESPACE) as client:
+            client.enqueue(self.parent)
+            client.enqueue(self.child)
+        desk.client.zadd(self.children.key("waiting"), {self.child.id: 1})
+        desk.announce(worker_row(queues=("mail", "video"), types=("mail", "video")))
+
+    def child_places(self) -> list[str]:
+        return self.children.places(self.child.id)
+
+
+@pytest.fixture
+def family(desk: Desk) -> Family:
+    return Family(desk)
+
+
+def test_a_family_that_waits_has_no_fault(family: Family) -> None:
+    assert faults(family.desk.admin.doctor()) == []
+
+
+def test_a_parent_that_does_not_know_its_child_learns_of_it(family: Family) -> None:
+    edges = family.parents.ids("dependents")
+    family.desk.client.delete(family.parents.key("dependents"))
+
+    found = checks(family.desk.admin.doctor())["half_registered"]
+    fixed = family.desk.admin.doctor(by=BY)
+
+    assert (found.queue, found.samples) == ("mail", (family.child.id,))
+    assert fixed.left == ()
+    assert family.parents.ids("dependents") == edges
+    assert family.child_places() == ["waiting"]
+    assert faults(family.desk.admin.doctor()) == []
+
+
+def test_a_child_whose_parent_is_gone_ends_as_it_asked(family: Family) -> None:
+    family.desk.client.hdel(family.parents.key("tasks"), family.parent.id)
+
+    assert "half_registered" in checks(family.desk.admin.doctor())
+    family.desk.admin.doctor(by=BY)
+
+    assert family.child_places() == ["dead"]
+    assert faults(family.desk.admin.doctor()) == []
+
+
+def test_a_child_that_nobody_told_is_told(family: Family) -> None:
+    worker = family.parents.worker()
+    worker.settle(completed(worker.claim(1)[0]))
+    family.desk.client.zadd(family.parents.key("outbox"), {family.parent.id: 1})
+
+    found = checks(family.desk.admin.doctor())
+    fixed = family.desk.admin.doctor(by=BY)
+
+    assert found["untold_children"].samples == (family.parent.id,)
+    assert fixed.left == ()
+    assert family.child_places() == ["pending"]
+    assert faults(family.desk.admin.doctor()) == []
+
+
+def test_a_task_that_waits_for_nothing_is_judged_again(family: Family) -> None:
+    family.desk.client.delete(family.children.key("needs"))
+
+    found = checks(family.desk.admin.doctor())
+    fixed = family.desk.admin.doctor(by=BY)
+
+    assert found["stranded_tasks"].samples == (family.child.id,)
+    assert fixed.left == ()
+    assert family.child_places() == ["pending"]
+
+
+def test_a_task_that_collects_in_no_group_joins_it_again(desk: Desk) -> None:
+    rig = desk.queue("mail")
+    desk.announce(worker_row())
+    rig.put(Task("mail", queue="mail", group="daily"))
+    rig.client.delete(rig.key("groups"), rig.key("groups_due"))
+
+    assert set(checks(desk.admin.doctor())) == {"ungrouped_tasks"}
+    assert desk.admin.doctor(by=BY).left == ()
+    assert faults(desk.admin.doctor()) == []
 
 
 # What only somebody else can put right.

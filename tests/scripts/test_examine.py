@@ -54,6 +54,11 @@ def hdel(name: str, field: str) -> Plant:
     return lambda rig: rig.client.hdel(rig.key(name), field)
 
 
+def strand(rig: Rig) -> None:
+    rig.client.zrem(rig.key("pending"), "ready")
+    rig.client.zadd(rig.key("waiting"), {"ready": 1})
+
+
 @pytest.fixture
 def queue(rig: Rig) -> Rig:
     """One sound task in each of the states that a fault is planted beside."""
@@ -174,13 +179,15 @@ def test_of_two_places_the_one_that_promises_a_run_is_kept(queue: Rig) -> None:
     assert places == {"ready": ["pending"], "running": ["active"], "later": ["delayed"]}
 
 
-def test_a_waiting_task_that_waits_for_nothing_is_put_in_line(queue: Rig) -> None:
-    queue.client.zrem(queue.key("pending"), "ready")
-    queue.client.zadd(queue.key("waiting"), {"ready": 1})
+def test_a_task_that_collects_in_no_group_joins_it_again(queue: Rig) -> None:
+    queue.enqueue(Task("mail", id="one", group="daily"))
+    queue.client.delete(queue.key("groups"), queue.key("groups_due"))
 
-    assert faults_of(queue) == {"waiting": {"ready": "stranded"}}
-    assert mend(queue) == {"ready": "mended"}
-    assert queue.places("ready") == ["pending"]
+    assert faults_of(queue) == {"waiting": {"one": "ungrouped"}}
+    assert mend(queue) == {"one": "mended"}
+    assert faults_of(queue) == {}
+    assert len(queue.ids("groups")) == 1
+    assert len(queue.ids("groups_due")) == 2
 
 
 @pytest.mark.parametrize(
@@ -191,6 +198,7 @@ def test_a_waiting_task_that_waits_for_nothing_is_put_in_line(queue: Rig) -> Non
         ("active", "running", "expired", zadd("leases", "w#2", 5)),
         ("leases", "w#9", "expired", zadd("leases", "w#9", 5)),
         ("tasks", "ready", "damaged", hset("tasks", "ready", "rubbish")),
+        ("waiting", "ready", "stranded", strand),
     ],
 )
 def test_what_others_repair_is_found_and_left(

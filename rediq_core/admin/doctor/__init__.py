@@ -10,6 +10,7 @@ from __future__ import annotations
 from rediq_core.admin.access import Access
 from rediq_core.admin.doctor.content import check_content
 from rediq_core.admin.doctor.crew import check_crew
+from rediq_core.admin.doctor.edges import check_edges
 from rediq_core.admin.doctor.finding import Check, Checkup, Finding, Level, OnProgress, Patient
 from rediq_core.admin.doctor.keyspace import check_keyspace
 from rediq_core.admin.doctor.safety import check_safety
@@ -24,6 +25,7 @@ FAMILIES: tuple[Check, ...] = (
     check_safety,
     check_keyspace,
     check_content,
+    check_edges,
     check_crew,
 )
 

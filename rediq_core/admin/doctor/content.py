@@ -7,9 +7,10 @@ the script that workers use themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rediq_core import keys
+from rediq_core.admin.doctor.edges import stranded
 from rediq_core.admin.doctor.finding import Finding, Level, Patient
 from rediq_core.verbs.examine import MAX_REPAIRS, MENDED, PARTS, SOUND, examine, repair
 from rediq_core.verbs.lease import reap
@@ -29,6 +30,7 @@ _SAID = {
     "unclaimed": ("unclaimed", "running tasks that nobody holds"),
     "unleased": ("claims_without_lease", "running tasks of workers without a lease"),
     "expired": ("stuck_leases", "{what} whose lease ended over a minute ago"),
+    "ungrouped": ("ungrouped_tasks", "tasks that collect in a group which does not know them"),
     "stranded": ("stranded_tasks", "tasks that wait for nothing"),
     "unlisted": ("unlisted_rows", "rows of {part} without their counterpart"),
     "leftover": ("leftover_rows", "rows of {part} that belong to nothing"),
@@ -79,9 +81,21 @@ def _part(patient: Patient, queue: str, part: str) -> Iterator[Finding]:
     for fault, members in by_fault.items():
         is_fixed = False
         if patient.is_fixing:
-            mend = _reap if fault in _REAPED else _repair
-            is_fixed = mend(patient, queue, part, members)
+            is_fixed = _mender(fault)(patient, queue, part, members)
         yield _finding(queue, part, fault, members, is_fixed=is_fixed)
+
+
+def _mender(fault: str) -> Callable[[Patient, str, str, Sequence[str]], bool]:
+    if fault == "stranded":
+        return _judge_again
+    return _reap if fault in _REAPED else _repair
+
+
+def _judge_again(patient: Patient, queue: str, part: str, members: Sequence[str]) -> bool:
+    for at in range(0, len(members), MAX_REPAIRS):
+        stranded(patient, queue, list(members[at : at + MAX_REPAIRS]))
+    left = {member for member, fault in _faults(patient, queue, part) if fault == "stranded"}
+    return not left & set(members)
 
 
 def _faults(patient: Patient, queue: str, part: str) -> Iterator[tuple[str, str]]:

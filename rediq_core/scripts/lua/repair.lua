@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- repair: judge members of one key again, and put right those that are still wrong.
 -- KEYS tasks pending suspects held active claims leases delayed retry waiting completed cancelled dead
--- KEYS kept trash trashed runs tries progress cancels unique needs dependents outbox policy counters
--- KEYS causes errors audit events wake
+-- KEYS kept trash trashed runs tries progress cancels unique needs dependents outbox groups
+-- KEYS groups_due policy counters causes errors audit events wake
 -- ARGV now:ms part:name grace:ms by:json
 -- then the members
 -- RETURNS [now, word, word …] in the order of the members
@@ -14,13 +14,15 @@
 --@include find
 --@include runs
 --@include wake
+--@include groups
 --@include judge
 local is_ready = false
 --@include mend
 for _, key in ipairs({k_tasks, k_claims, k_trashed, k_runs, k_tries, k_progress, k_cancels, k_unique, k_policy,
   k_counters, k_causes}) do redis.call('HLEN', key) end
 for _, zset in ipairs(ZSETS) do redis.call('ZCARD', zset[2]) end
-for _, key in ipairs({k_held, k_leases, k_kept, k_needs, k_dependents, k_outbox, k_errors}) do redis.call('ZCARD', key) end
+for _, key in ipairs({k_held, k_leases, k_kept, k_needs, k_dependents, k_outbox, k_groups,
+  k_groups_due, k_errors}) do redis.call('ZCARD', key) end
 redis.call('XLEN', k_audit)
 redis.call('XLEN', k_events)
 redis.call('LLEN', k_wake)

@@ -56,12 +56,17 @@ function JUDGES.active(id)
   if not till then return 'unleased' end
   if tonumber(till) + grace < now then return 'expired' end
 end
+local function has_edge(key, from)
+  return #redis.call('ZRANGEBYLEX', key, '[' .. from .. '>', '(' .. from .. '?', 'LIMIT', 0, 1) > 0
+end
 function JUDGES.waiting(id)
   local stored = redis.call('HGET', k_tasks, id)
   if not stored then return 'orphan' end
-  local _, _, group = names_of(stored)
-  if group and group ~= '' then return end
-  if #redis.call('ZRANGEBYLEX', k_needs, '[' .. id .. '>', '(' .. id .. '?', 'LIMIT', 0, 1) == 0 then return 'stranded' end
+  if has_edge(k_needs, id) then return end
+  local kind, _, group = names_of(stored)
+  if not group or group == '' then return 'stranded' end
+  local member = string.format('%s/%s>%016.0f>%s', kind, group, score_of(stored), id)
+  if not redis.call('ZSCORE', k_groups, member) then return 'ungrouped' end
 end
 function JUDGES.trash(id)
   if redis.call('HEXISTS', k_tasks, id) == 0 then return 'orphan' end
@@ -89,8 +94,8 @@ function JUDGES.errors(member)
   if not id or redis.call('HGET', k_causes, id) ~= print then return 'leftover' end
 end
 function JUDGES.outbox(parent)
-  local edge = redis.call('ZRANGEBYLEX', k_dependents, '[' .. parent .. '>', '(' .. parent .. '?', 'LIMIT', 0, 1)
-  if #edge == 0 then return 'leftover' end
+  -- Children to be told, or children that died of it and live again with it.
+  if not has_edge(k_dependents, parent) and not has_edge(k_dependents, '>' .. parent) then return 'leftover' end
 end
 -- What was counted ever is at least what there is.
 local function least(field)

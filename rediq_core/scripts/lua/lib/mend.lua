@@ -44,9 +44,11 @@ function MENDS.double(_, id, stored)
   keep_one(id, stored)
   return true
 end
-function MENDS.stranded(key, id)
-  into_line(id, redis.call('HGET', k_tasks, id))
-  return redis.call('ZREM', key, id) > 0
+function MENDS.ungrouped(_, id)
+  join(id, redis.call('HGET', k_tasks, id), step)
+  note(id, 'repaired')
+  is_ready = true
+  return true
 end
 function MENDS.unlisted(key, id, value)
   if key == k_causes then redis.call('ZADD', k_errors, 0, value .. '>' .. id)
