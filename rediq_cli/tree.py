@@ -43,6 +43,7 @@ NOUNS: dict[str, Noun] = {
     noun.name: noun
     for noun in (
         Noun("demo", "see it work: a server, a worker and live orders", "Start here"),
+        Noun("dash", "watch and repair everything, full screen", "Start here"),
         Noun(
             "queue",
             "what is queued, and whether it moves",

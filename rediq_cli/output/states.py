@@ -33,8 +33,13 @@ _LOOKS: dict[str, tuple[str, str, str | None]] = {
 }
 
 
+def symbol_of(word: str) -> tuple[str, str, str | None]:
+    """Return a state's symbol, its symbol for a screen without Unicode, and its colour."""
+    return _LOOKS.get(word, (" ", " ", None))
+
+
 def state_cell(word: str, terminal: Terminal, detail: str = "") -> Styled:
     """Return a cell such as `● active`, or `✗ unroutable 12` with a detail."""
-    symbol, ascii_symbol, style = _LOOKS.get(word, (" ", " ", None))
+    symbol, ascii_symbol, style = symbol_of(word)
     text = f"{terminal.glyph(symbol, ascii_symbol)} {word}"
     return Styled(f"{text} {detail}" if detail else text, style)
