@@ -22,7 +22,9 @@ from rediq_core import (
     SyncContext,
     Task,
     TaskType,
+    Worker,
 )
+from rediq_core.testing import Run, capture, context, drain, sync_context
 
 
 class Payment(BaseModel):
@@ -166,3 +168,20 @@ async def call_directly(ctx: Context, plain: SyncContext, db: Pool) -> None:
     assert_type(await charge(ctx, Payment(order_id=7), db), Receipt)
     assert_type(report(plain, {}), Receipt)
     assert_type(bare(plain), int)
+
+
+async def embed() -> None:
+    worker = Worker(mux, queues=["payment"], concurrency=4, lease="10s")
+    await worker.run()
+    await worker.stop()
+
+
+async def check(db: Pool) -> None:
+    with capture() as enqueued:
+        assert_type(await drain(mux, until="1h", resources={Pool: db}), list[Run])
+    assert_type(enqueued.one(PAYMENT), Task[Receipt])
+    assert_type(enqueued.one(charge), Task[Receipt])
+    assert_type(enqueued.one("order:shipping", queue="shipping"), Task[object])
+    enqueued.none(MAIL)
+    assert_type(await charge(context(attempt=2), Payment(order_id=7), db), Receipt)
+    assert_type(bare(sync_context()), int)

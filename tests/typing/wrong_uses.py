@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from rediq_core import Client, Context, Member, Mux, Snooze, SyncClient, SyncContext, Task, TaskType
+from rediq_core.testing import Captured, context, sync_context
 
 
 class Payment(BaseModel):
@@ -150,3 +151,11 @@ async def call_directly(ctx: Context, plain_ctx: SyncContext) -> None:
     await named(ctx, Receipt(number=1), Pool())  # E: arg-type
     await named(ctx, Payment(order_id=7))  # E: call-arg
     await named(plain_ctx, Payment(order_id=7), Pool())  # E: arg-type
+
+
+# Tests.
+async def check(enqueued: Captured) -> None:
+    await named(sync_context(), Payment(order_id=7), Pool())  # E: arg-type
+    context(attempt="2")  # E: arg-type
+    enqueued.one(7)  # E: call-overload
+    enqueued.none(Pool())  # E: arg-type
