@@ -43,12 +43,11 @@ NOUNS: dict[str, Noun] = {
     noun.name: noun
     for noun in (
         Noun("demo", "see it work: a server, a worker and live orders", "Start here"),
-        Noun("dash", "watch and repair everything, full screen", "Start here"),
         Noun(
             "queue",
             "what is queued, and whether it moves",
             "Operate",
-            ("list", "inspect", "pause", "resume", "limit", "flush"),
+            ("list", "inspect", "pause", "resume", "flush"),
         ),
         Noun(
             "task",
@@ -56,13 +55,19 @@ NOUNS: dict[str, Noun] = {
             "Operate",
             ("list", "inspect", "enqueue", "retry", "run", "cancel", "delete", "restore"),
         ),
-        Noun(
-            "group",
-            "tasks that are collected to run together",
-            "Operate",
-            ("list", "inspect", "run"),
-        ),
         Noun("why", "why does this queue or task not run, and what changes that", "Operate"),
+        Noun(
+            "worker",
+            "run workers, see them and tell them what to do",
+            "Operate",
+            ("start", "list", "inspect", "pause", "resume", "stop"),
+        ),
+        Noun("stats", "what queues did: counts, rates, percentiles, forecasts", "Operate"),
+        Noun(
+            "redis",
+            "the server in use, and the embedded one",
+            "Set up",
+            ("start", "stop", "status"),
         Noun("events", "what happened last, and what happens now", "Operate"),
         Noun("doctor", "find what loses, hides or holds up tasks, and repair it", "Operate"),
         Noun(
@@ -71,17 +76,6 @@ NOUNS: dict[str, Noun] = {
             "Operate",
             is_monitor=True,
         ),
-        Noun(
-            "worker",
-            "run workers, see them and tell them what to do",
-            "Operate",
-            ("start", "list", "inspect", "pause", "resume", "stop"),
-        ),
-        Noun(
-            "redis",
-            "the server in use, and the embedded one",
-            "Set up",
-            ("start", "stop", "status"),
         ),
         Noun(
             "config",
@@ -89,6 +83,7 @@ NOUNS: dict[str, Noun] = {
             "Set up",
             ("init", "show", "set", "check", "acl"),
         ),
+        Noun("metrics", "numbers for Prometheus, without a worker", "Set up"),
         Noun("bench", "measure this server", "Set up", ("enqueue", "drain", "latency")),
     )
 }
