@@ -43,11 +43,12 @@ NOUNS: dict[str, Noun] = {
     noun.name: noun
     for noun in (
         Noun("demo", "see it work: a server, a worker and live orders", "Start here"),
+        Noun("dash", "watch and repair everything, full screen", "Start here"),
         Noun(
             "queue",
             "what is queued, and whether it moves",
             "Operate",
-            ("list", "inspect", "pause", "resume", "flush"),
+            ("list", "inspect", "pause", "resume", "limit", "flush"),
         ),
         Noun(
             "task",
@@ -55,7 +56,21 @@ NOUNS: dict[str, Noun] = {
             "Operate",
             ("list", "inspect", "enqueue", "retry", "run", "cancel", "delete", "restore"),
         ),
+        Noun(
+            "group",
+            "tasks that are collected to run together",
+            "Operate",
+            ("list", "inspect", "run"),
+        ),
         Noun("why", "why does this queue or task not run, and what changes that", "Operate"),
+        Noun("events", "what happened last, and what happens now", "Operate"),
+        Noun("doctor", "find what loses, hides or holds up tasks, and repair it", "Operate"),
+        Noun(
+            "check",
+            "one line and an exit code for monitoring systems",
+            "Operate",
+            is_monitor=True,
+        ),
         Noun(
             "worker",
             "run workers, see them and tell them what to do",
@@ -68,14 +83,6 @@ NOUNS: dict[str, Noun] = {
             "the server in use, and the embedded one",
             "Set up",
             ("start", "stop", "status"),
-        Noun("events", "what happened last, and what happens now", "Operate"),
-        Noun("doctor", "find what loses, hides or holds up tasks, and repair it", "Operate"),
-        Noun(
-            "check",
-            "one line and an exit code for monitoring systems",
-            "Operate",
-            is_monitor=True,
-        ),
         ),
         Noun(
             "config",
