@@ -74,14 +74,15 @@ def inspect_task(
 ) -> None:
     """Show one task: where it stands, what happened to it, what it carries."""
     from rediq_cli.output.records import task_record
-    from rediq_cli.output.task_page import task_page
+    from rediq_cli.output.task_page import Around, task_page
     from rediq_cli.output.tasks import Scene
 
     task = session.admin.task(task_id)
+    around = Around(session.admin.place(task), session.admin.kin(task))
     scene = Scene(session.admin.access.now_ms(), session.out.terminal, session.server.redact)
     session.out.one(
-        lines=lambda: task_page(task, scene),
-        record=lambda: task_record(task, session.server.redact),
+        lines=lambda: task_page(task, scene, around),
+        record=lambda: {**task_record(task, session.server.redact), **around.record()},
         ids=[task.id],
     )
 

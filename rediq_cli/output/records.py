@@ -70,7 +70,7 @@ def _pause_record(pause: Pause | None) -> Json:
     }
 
 
-def task_record(task: TaskView, secret_fields: Sequence[str] = SECRET_FIELDS) -> Json:
+def task_record(task: TaskView, secret_fields: Sequence[str] = SECRET_FIELDS) -> dict[str, Json]:
     """Return a task as an object, its timeline included.
 
     Args:

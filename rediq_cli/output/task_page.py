@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rediq_cli.output.humanise import ago, duration, size
-from rediq_cli.output.json import iso, readable
+from rediq_cli.output.json import Json, iso, readable
 from rediq_cli.output.neutralise import safe, safe_lines
 from rediq_cli.output.records import as_json
 from rediq_cli.output.states import state_cell
 from rediq_cli.output.table import Cell, Styled, pairs
 from rediq_cli.output.tasks import Scene
+from rediq_cli.output.why import place_record, place_text
+from rediq_core.admin import Kin, Place, Relative
 from rediq_core.config.redact import redact_fields
 from rediq_core.errors import InvalidPayload
+from rediq_core.model.state import TaskState
 from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import TaskView, TimelineEntry
 
@@ -23,15 +29,50 @@ SHOWN_BYTES = 64 * 1024
 TRACEBACK_LINES = 60
 
 
-def task_page(task: TaskView, scene: Scene) -> Iterator[str]:
+NOBODY = Kin()
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What lies around a task.
+
+    Attributes:
+        place: Where it stands in line, or None.
+        kin: Its parents and children.
+    """
+
+    place: Place | None = None
+    kin: Kin = NOBODY
+
+    def record(self) -> dict[str, Json]:
+        """Return it as fields of the task's object."""
+        return {
+            "place": place_record(self.place),
+            "parents": [_relative_record(parent) for parent in self.kin.parents],
+            "children": [_relative_record(child) for child in self.kin.children],
+            "more_children": self.kin.has_more,
+        }
+
+
+ALONE = Around()
+
+
+def task_page(task: TaskView, scene: Scene, around: Around = ALONE) -> Iterator[str]:
     """Yield the page of a task, neutralised, without newlines."""
     yield scene.terminal.paint(safe(task.id, limit=0), "bold")
-    yield from pairs(_facts(task, scene), scene.terminal, INDENT)
-    if task.timeline:
-        yield ""
-        yield "timeline"
-        for entry in task.timeline:
-            yield from _entry(entry, scene)
+    yield from pairs(_facts(task, scene, around), scene.terminal, INDENT)
+    yield from _relatives("parents", around.kin.parents, scene)
+    yield from _relatives("children", around.kin.children, scene)
+    if around.kin.has_more:
+        yield f"{INDENT}… and more"
+    yield ""
+    yield "timeline"
+    if task.enqueued_ms:
+        yield f"{INDENT}{iso(task.enqueued_ms)}  {'queued':<10}  in {safe(task.queue)}"
+    for entry in task.timeline:
+        yield from _entry(entry, scene)
+    if task.state is TaskState.ACTIVE:
+        yield INDENT + _running(task, scene)
     last = task.last_failure
     if last is not None and last.traceback:
         yield ""
@@ -46,12 +87,46 @@ def task_page(task: TaskView, scene: Scene) -> Iterator[str]:
         yield from _indented(_json_lines(task.result, scene), SHOWN_LINES)
 
 
-def _facts(task: TaskView, scene: Scene) -> list[tuple[str, Cell]]:
+def _relatives(title: str, relatives: Sequence[Relative], scene: Scene) -> Iterator[str]:
+    if not relatives:
+        return
+    yield ""
+    yield title
+    for relative in relatives:
+        if relative.state is None:
+            yield f"{INDENT}{safe(relative.id)}  is not known any more"
+            continue
+        state = state_cell(relative.state.value, scene.terminal)
+        painted = scene.terminal.paint(state.text, state.style)
+        where = f"{safe(relative.type)} in {safe(relative.queue)}"
+        yield f"{INDENT}{safe(relative.id)}  {painted}  {where}"
+
+
+def _relative_record(relative: Relative) -> Json:
+    return {
+        "id": relative.id,
+        "queue": relative.queue or None,
+        "type": relative.type or None,
+        "state": relative.state.value if relative.state else None,
+    }
+
+
+def _running(task: TaskView, scene: Scene) -> str:
+    """Return the line of the run that is under way."""
+    parts = [iso(task.since_ms) or "", f"{'claimed':<10}", f"attempt {task.attempts + 1}"]
+    parts += [f"by {task.worker}", f"running for {duration(scene.now_ms - task.since_ms)}"]
+    progress = _progress(task)
+    parts += [progress] if progress else []
+    return safe("  ".join(parts))
+
+
+def _facts(task: TaskView, scene: Scene, around: Around) -> list[tuple[str, Cell]]:
     return [
         ("type", Styled(task.type, "bold")),
         ("queue", task.queue),
         ("state", state_cell(task.state.value, scene.terminal, _detail(task))),
         ("since", _instant(entered_ms(task), scene)),
+        ("in line", place_text(around.place) if around.place else None),
         ("priority", task.priority),
         ("attempts", _attempts(task)),
         ("lost leases", task.losses or None),
@@ -64,10 +139,9 @@ def _facts(task: TaskView, scene: Scene) -> list[tuple[str, Cell]]:
         ("progress", _progress(task)),
         ("error", Styled(task.error, "red") if task.error else None),
         ("cause", task.last_failure.fingerprint if task.last_failure else None),
-        ("cancelled by", task.cancel_note or None),
+        ("cancelled by", _cancelled_by(task)),
         ("unique key", task.unique_key or None),
         ("group", task.group or None),
-        ("depends on", ", ".join(task.depends_on) or None),
         ("extra", _extra(task, scene)),
     ]
 
@@ -111,11 +185,29 @@ def _entry(entry: TimelineEntry, scene: Scene) -> Iterator[str]:
             f"ran {duration(entry.run_ms)}",
         ]
     parts += [f"by {entry.worker}"] if entry.worker else []
-    parts += [entry.note] if entry.note else []
+    parts += [_said(entry.note)] if entry.note else []
     yield INDENT + safe("  ".join(parts)).rstrip()
     if entry.error_type:
         error = safe(f"{entry.error_type}: {entry.error}")
         yield INDENT * 2 + scene.terminal.paint(error, "red")
+
+
+def _said(note: str) -> str:
+    """Write who did something and why: "by ada@host (bank is down)"."""
+    found = re.fullmatch(r"by=(\S+)(?: why=(.*))?", note)
+    if found is None:
+        return note
+    return f"by {found[1]}" + (f" ({found[2]})" if found[2] else "")
+
+
+def _cancelled_by(task: TaskView) -> str | None:
+    """Return who told a running task to stop, as people read it."""
+    try:
+        note = json.loads(task.cancel_note)
+        why = f" ({note['why']})" if "why" in note else ""
+        return f"{note['by']}{why}"
+    except (ValueError, KeyError, TypeError):
+        return task.cancel_note or None
 
 
 def _payload_lines(task: TaskView, scene: Scene) -> list[str]:
