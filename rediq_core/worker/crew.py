@@ -28,6 +28,7 @@ from rediq_core.worker.group_rules import GroupRules
 from rediq_core.worker.handler_pool import HandlerPool
 from rediq_core.worker.lanes import Lane
 from rediq_core.worker.plan import WorkerPlan
+from rediq_core.worker.relay import Relay
 from rediq_core.worker.runtime import ProcessRuntime
 from rediq_core.worker.slots import SlotTable
 from rediq_core.worker.threads import ThreadRunner
@@ -98,6 +99,7 @@ class Crew:
         self._is_retiring = False
         self._link = open_async(plan.server)
         self._runtime = ProcessRuntime(plan, AsyncExecutor(self._link))
+        self._relay = Relay(AsyncExecutor(self._link), space)
         self._threads = ThreadRunner(plan.concurrency, self._on_left_behind)
         modes = {r.mode for registry in registries.values() for r in registry.values()}
         self._pool = _handler_pool(plan) if "process" in modes else None
@@ -110,7 +112,7 @@ class Crew:
             self.lanes,
             self._executor,
             table,
-            ConsumerHooks(_deliver_later, _note_loss, self._on_spent),
+            ConsumerHooks(self._relay.hand_over, _note_loss, self._on_spent),
             SYSTEM_CLOCK,
             is_strict=plan.is_strict,
             max_claims=_with_jitter(plan.max_tasks),
@@ -162,6 +164,7 @@ class Crew:
         for mux in reversed(self._muxes):
             await mux.close_resources()
         self._runtime.close()
+        await self._relay.aclose()
         await self._link.aclose()
 
     def obey(self, command: Mapping[str, Any]) -> None:
@@ -239,11 +242,6 @@ def _handler_pool(plan: WorkerPlan) -> HandlerPool:
 
 def _with_jitter(max_tasks: int) -> int:
     return max_tasks - int(max_tasks * random.uniform(0, _RECYCLE_JITTER))
-
-
-async def _deliver_later(queue: str, parents: Sequence[str]) -> None:
-    """Leave deliveries to the outbox, where the sweep finds them."""
-    log.debug("%d parents of %s wait in the outbox", len(parents), queue)
 
 
 def _note_loss(lane: Lane) -> None:

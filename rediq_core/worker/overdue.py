@@ -24,6 +24,7 @@ from rediq_core.verbs.exchange import Asker, exchange
 from rediq_core.verbs.inspect import MAX_PAGE, read_page, read_tasks
 from rediq_core.worker import settling
 from rediq_core.worker.lanes import LanePlan
+from rediq_core.worker.relay import Relay
 from rediq_core.worker.slots import RunningTask
 
 # Groups all runs of a type that had to be killed.
@@ -88,7 +89,10 @@ async def settle_overdue(
     who = Asker(space, running.queue, f"{supervisor_id}#0", lease_ms, lane.retention)
     now_ms = SYSTEM_CLOCK.now_ms()
     call = exchange(who, now_ms, 0, rows, minute=keys.minute_of(now_ms), is_last=True)
-    return (await executor.run(call)).codes[:1] in (b"1", b"3")
+    reply = await executor.run(call)
+    if reply.deliver:
+        await Relay(executor, space).deliver(running.queue, reply.deliver)
+    return reply.codes[:1] in (b"1", b"3")
 
 
 def _claimed(view: TaskView, token: str) -> ClaimedTask:

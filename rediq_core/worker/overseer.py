@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
 
 from rediq_core.metrics.meter import Meter
 from rediq_core.opening import open_async
@@ -26,6 +25,7 @@ from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
 from rediq_core.worker.obituary import Obituaries
 from rediq_core.worker.orders import obey
 from rediq_core.worker.plan import WorkerPlan
+from rediq_core.worker.relay import Relay
 from rediq_core.worker.seat import Seat
 from rediq_core.worker.seating import Seating
 
@@ -80,8 +80,9 @@ class Overseer:
         queues = [lane.queue for lane in plan.lanes]
         meter, obituaries = Meter(queues), Obituaries(link, plan.server.namespace)
         seating = Seating(seats, meter, obituaries)
+        relay = Relay(executor, space)
         hooks = KeeperHooks(
-            seating.held, seating.on_lost, seating.on_cancel, seating.on_reaped, _leave
+            seating.held, seating.on_lost, seating.on_cancel, seating.on_reaped, relay.hand_over
         )
         keeper = LeaseKeeper(executor, space, queues, plan.lease_ms, hooks)
         desk = Desk(
@@ -122,8 +123,5 @@ class Overseer:
             task.cancel()
         await asyncio.gather(*works, *announcing, return_exceptions=True)
         await announcer.withdraw(self._seat)
+        await relay.aclose()
         await link.aclose()
-
-
-async def _leave(queue: str, parents: Sequence[str]) -> None:
-    log.debug("%d parents of %s wait in the outbox", len(parents), queue)

@@ -15,7 +15,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from rediq_core.errors import RediqError
@@ -29,6 +28,7 @@ from rediq_core.verbs.lease import Reaped
 from rediq_core.worker.crew import Crew, CrewHooks
 from rediq_core.worker.lease_keeper import KeeperHooks, LeaseKeeper
 from rediq_core.worker.plan import WorkerPlan
+from rediq_core.worker.relay import Relay
 from rediq_core.worker.seating import held_incarnations
 from rediq_core.worker.slots import SlotTable
 from rediq_core.worker.uplink import Uplink, report_counts, report_for_ever
@@ -130,23 +130,18 @@ class _TaskProcess:
     def _keep_leases(self) -> None:
         async def keep() -> None:
             link = open_async(self._plan.server, pool_size=2)
+            executor, space = AsyncExecutor(link), Space(self._plan.server.namespace)
             hooks = KeeperHooks(
                 held=lambda: held_incarnations(self._table, self._worker_id),
                 on_lost=_ignore_loss,
                 on_cancel=_ignore_cancel,
                 on_reaped=_ignore_reaped,
-                deliver=_deliver_later,
+                deliver=Relay(executor, space).deliver,
             )
             queues = [lane.queue for lane in self._plan.lanes]
-            space = Space(self._plan.server.namespace)
-            await LeaseKeeper(AsyncExecutor(link), space, queues, self._plan.lease_ms, hooks).run()
+            await LeaseKeeper(executor, space, queues, self._plan.lease_ms, hooks).run()
 
         asyncio.run(keep())
-
-
-async def _deliver_later(queue: str, parents: Sequence[str]) -> None:
-    """Leave deliveries to the outbox, where the sweep finds them."""
-    log.debug("%d parents of %s wait in the outbox", len(parents), queue)
 
 
 def _ignore_loss(queue: str, incarnation: str) -> None:

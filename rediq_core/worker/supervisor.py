@@ -33,6 +33,7 @@ from rediq_core.worker.orders import obey
 from rediq_core.worker.overdue import settle_overdue
 from rediq_core.worker.plan import WorkerPlan
 from rediq_core.worker.process import UNUSABLE, run_child
+from rediq_core.worker.relay import Relay
 from rediq_core.worker.seat import Seat, new_worker_id
 from rediq_core.worker.seating import Seating
 from rediq_core.worker.slots import RunningTask, SlotTable
@@ -83,6 +84,7 @@ class Supervisor:
         self._executor = AsyncExecutor(self._link)
         self._obituaries = Obituaries(self._link, self._space.namespace)
         self._seating = Seating(self._seats, self._meter, self._obituaries)
+        self._relay = Relay(self._executor, self._space)
         self._keeper = LeaseKeeper(
             self._executor,
             self._space,
@@ -93,7 +95,7 @@ class Supervisor:
                 self._seating.on_lost,
                 self._seating.on_cancel,
                 self._seating.on_reaped,
-                _leave,
+                self._relay.hand_over,
             ),
         )
         desk = Desk(
@@ -339,8 +341,5 @@ class Supervisor:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._relay.aclose()
         await self._link.aclose()
-
-
-async def _leave(queue: str, parents: Sequence[str]) -> None:
-    log.debug("%d parents of %s wait in the outbox", len(parents), queue)
