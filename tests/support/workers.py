@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -23,11 +23,16 @@ class Worker:
     """
 
     def __init__(
-        self, url: str, *words: str, module: str = "tests.e2e.handlers_for_workers"
+        self,
+        url: str,
+        *words: str,
+        module: str = "tests.e2e.handlers_for_workers",
+        program: Sequence[str] = (),
     ) -> None:
+        start = ("rediq_cli", "worker", "start", module, "--url", url, *words)
         self._log = tempfile.NamedTemporaryFile(prefix="rediq-worker-")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rediq_cli", "worker", "start", module, "--url", url, *words],
+            [sys.executable, "-m", *(program or start)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
