@@ -129,6 +129,24 @@ def test_a_rate_is_never_overshot_and_hardly_undershot(
     assert rate <= claimed <= rate + burst
 
 
+def test_workers_that_wait_for_a_rate_ask_seldom_and_lose_nothing(rig: Rig) -> None:
+    fill(rig, 500)
+    set_rate(rig, 100, 1_000, burst=10)
+    workers = [rig.worker(f"w{number}#1") for number in range(4)]
+    asks_at = dict.fromkeys(range(4), START_MS)
+    calls = claimed = 0
+
+    while min(asks_at.values()) < START_MS + 3_000:
+        number = min(asks_at, key=lambda worker: asks_at[worker])
+        rig.now_ms = asks_at[number]
+        reply = workers[number].exchange(5)
+        calls, claimed = calls + 1, claimed + len(reply.claimed)
+        asks_at[number] = max(reply.due_ms, rig.now_ms + 1)
+
+    assert 300 - 5 <= claimed <= 300 + 10
+    assert calls <= 4 * 3 * 30
+
+
 def test_an_expired_task_takes_nothing_from_the_rate(rig: Rig, worker: Worker) -> None:
     rig.enqueue(Task("mail", expires_in="1s"), Task("mail", id="t2", priority=60))
     set_rate(rig, 1, 60_000)

@@ -18,7 +18,9 @@ local function allowed(want, policy)
     local rate, per, burst = tonumber(policy[6]), tonumber(policy[7]), tonumber(policy[8])
     local tokens = math.min(burst, (tonumber(policy[9]) or burst) + (now - (tonumber(policy[10]) or now)) * rate / per)
     local whole = math.max(math.floor(tokens + GRAIN), 0)
-    if whole < math.max(room, 1) then hint = now + math.ceil((whole + 1 - tokens - GRAIN) * per / rate) end
+    -- Half a burst is worth coming back for: fewer calls, and the bucket does not run over meanwhile.
+    local worth = math.max(1, math.min(room, math.floor(burst / 2)))
+    if whole < math.max(room, 1) then hint = now + math.ceil((whole + worth - tokens - GRAIN) * per / rate) end
     room = math.min(room, whole)
     redis.call('HSET', k_policy, 'tokens', string.format('%.9f', tokens), 'tokens_ms', int(now))
   end
