@@ -33,9 +33,9 @@ outbox      zset    parent -> next delivery ms
 outcomes    hash    parent -> letter|type|result for its children here; >parent -> how many;
                     /id -> the same of a task forgotten before its children were told
 early       zset    child>parent -> ms; the parent ended before the child came
-groups      zset    type/group>id -> added ms
-groups_due  zset    type/group -> due ms
-policy      hash    registered, paused, limits, beat_ms, reap_after …
+groups      zset    type/group>place>id -> 0; members in line, the most urgent first
+groups_due  zset    type/group -> ripe by grace, type/group< -> by max_delay; 10^15 once ripe
+policy      hash    registered, paused, limits, declared, overridden, group:<type>, beat_ms …
 requests    hash    caller -> seq|ms|due ms|codes|ids; makes a repeated exchange harmless
 counters    hash    lifetime counts
 minute:<m>  hash    counts and histograms of one minute, 26 h; rolled: what was taken from it
