@@ -56,6 +56,8 @@ def _field(value: str, *others: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{item})(?:,(?:{item}))*", re.ASCII)
 
 
+# croniter 7.0 takes a range from a value to itself for all values.
+_SINGLE = re.compile(r"(?<![\w#])0*(\w+)-0*\1(?:/\d+)?(?![\w#])", re.ASCII)
 _NUMBER = _field(r"\d{1,2}")
 # Minute, hour, day of month, month, day of week; `l` is the last day, `5#2` the second Friday.
 _FIELDS = (
@@ -255,7 +257,7 @@ def _fields(expression: object) -> list[str]:
     for field, pattern in zip(fields, patterns, strict=True):
         if not pattern.fullmatch(field):
             raise _unreadable(expression, f"{field!r:.40} is no such field.")
-    return fields
+    return [_SINGLE.sub(r"\1", field) for field in fields]
 
 
 def _unreadable(expression: object, cause: str) -> InvalidCron:
