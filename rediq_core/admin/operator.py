@@ -11,7 +11,7 @@ from types import TracebackType
 
 from rediq_core import keys
 from rediq_core.admin import bulk, history, lookup, search, snapshot, workers
-from rediq_core.admin.access import Access, Deliver, leave_to_sweep
+from rediq_core.admin.access import Access, Deliver
 from rediq_core.admin.bulk import Conduct, OnProgress
 from rediq_core.admin.explaining import ExplainingAdmin
 from rediq_core.admin.exporting import Transfers
@@ -20,6 +20,7 @@ from rediq_core.admin.policies import PolicyAdmin
 from rediq_core.admin.schedules import ScheduleAdmin
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
 from rediq_core.admin.snapshot import Overview
+from rediq_core.admin.telling import deliver_at_once
 from rediq_core.model.history import HOUR_MS, History
 from rediq_core.model.operations import BulkOrder
 from rediq_core.model.state import TaskState
@@ -46,7 +47,7 @@ class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin):
         *,
         deadline_s: float = DEFAULT_DEADLINE_S,
         is_read_only: bool = False,
-        deliver: Deliver = leave_to_sweep,
+        deliver: Deliver | None = None,
     ) -> None:
         """Take an executor; the first call connects.
 
@@ -55,8 +56,9 @@ class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin):
             namespace: Prefix of every key.
             deadline_s: Seconds for each call, all tries together.
             is_read_only: Refuse everything that writes.
-            deliver: Told of finished parents whose children wait.
+            deliver: Told of finished parents whose children wait; None to tell these at once.
         """
+        deliver = deliver or deliver_at_once(executor, namespace, deadline_s)
         self.access = Access(executor, namespace, deadline_s, is_read_only, deliver)
 
     def __enter__(self) -> Admin:
