@@ -9,6 +9,7 @@ come through here; it goes to stdout.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ LINE_LIMIT = 1000
 # Lines of one part of an error.
 PART_LINES = 12
 INDENT = " " * 5
+_BARE_LOGIN = re.compile(r"(?<![\w/]):[^\s@]+@")
 
 
 class ReaderGoneError(Exception):
@@ -87,11 +89,12 @@ def error_text(error: RediqError, terminal: Terminal | None = None) -> str:
 
 def _redacted(text: str) -> str:
     """Hide the credentials of every URL: a second net under the engine's own care."""
-    if "@" not in text:
+    if "@" not in text and "://" not in text:
         return text
     from rediq_core.config.redact import redact_text  # noqa: PLC0415 - only for what may hold one
 
-    return redact_text(text)
+    # Somebody may have typed a URL without its scheme, which no URL reader takes for one.
+    return _BARE_LOGIN.sub(":***@", redact_text(text))
 
 
 def _block(first_indent: str, text: str) -> str:

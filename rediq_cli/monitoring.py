@@ -229,8 +229,10 @@ def _field(limit: Limit) -> str:
     return f"{limit.metric}_age_ms" if limit.is_time else limit.metric
 
 
-def _performance(label: str, value: int, limit: Limit | None = None) -> str:
-    is_time = label.endswith("oldest")
+def _performance(name: str, value: int, limit: Limit | None = None) -> str:
+    is_time = name.endswith("oldest")
+    # A label ends at a quote, and performance data at a line's end.
+    label = safe(name, limit=0).replace("'", "")
     number = f"{value / 1000:.3f}s" if is_time else str(value)
     if limit is None:
         return f"'{label}'={number};;;0"

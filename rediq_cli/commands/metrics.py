@@ -46,9 +46,12 @@ def metrics(
     if not serve:
         text = exposition(session.admin.access).decode()
         from rediq_cli.output.metrics import sample_records
+        from rediq_cli.output.neutralise import safe_lines
 
         session.out.one(
-            lines=lambda: text.splitlines(), record=lambda: sample_records(text), ids=[]
+            lines=lambda: safe_lines(text.rstrip("\n")),
+            record=lambda: sample_records(text),
+            ids=[],
         )
         return
     import asyncio

@@ -115,7 +115,8 @@ class Patient:
     @cached_property
     def infos(self) -> Mapping[str, Mapping[str, str]]:
         """What INFO says, by node; only of those that answered."""
-        replies = self.access.executor.link.command_all("INFO")
+        link = self.access.executor.link
+        replies = link.command_all("INFO", deadline_s=self.access.deadline_s)
         return {
             node: info_fields(bytes(reply))
             for node, reply in replies.items()
