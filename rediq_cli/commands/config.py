@@ -166,7 +166,7 @@ def acl(
         typer.Option("--role", metavar="ROLE", help="worker, producer, operator or readonly"),
     ] = None,
 ) -> None:
-    """Print the ACL rules of Redis users for workers, producers, operators and onlookers.
+    """Print ACL rules for Redis users: worker, producer, operator, read-only.
 
     They are made from what the scripts send, for the namespace in use. Nothing is connected to.
     """
