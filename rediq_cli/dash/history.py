@@ -154,6 +154,9 @@ class History:
             value = getattr(rates, name)
             if value is not None:
                 self.tracks[name].add(at_ms, value)
+            elif self.tracks[name].now is None:
+                # Before the second reading there is only what the queues say of their last minutes.
+                self.tracks[name].now = sum(getattr(queue, f"{name}_per_s") for queue in queues)
         self.tracks["backlog"].add(at_ms, float(sum(queue.pending for queue in queues)))
         step_ms = TREND_MS // TREND_POINTS
         for queue in queues:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rediq_cli.dash.attention import find_attention
 from rediq_cli.dash.history import RANGES, History
+from rediq_cli.dash.parts import read_causes, read_detail, read_events, read_schedules
 from rediq_cli.dash.view_model import (
     Demand,
     QueueRow,
@@ -24,7 +25,7 @@ from rediq_cli.dash.view_model import (
 )
 from rediq_cli.output.queues import queue_state
 from rediq_core.clock import SYSTEM_CLOCK, Clock
-from rediq_core.errors import QueueNotFound, RediqError, TaskNotFound
+from rediq_core.errors import QueueNotFound, RediqError
 from rediq_core.model.history import HOUR_MS, MINUTE_MS, Histogram, merge_histories
 from rediq_core.model.views import QueueView, TaskView, WorkerView
 from rediq_core.model.where import Where
@@ -47,6 +48,8 @@ FEW_QUEUES = 20
 SEARCH_BUDGET = 2_000
 # A search that is done is done again after this many seconds.
 SEARCH_EVERY_S = 5.0
+# A queue whose oldest task waits less than this is not behind, in ms.
+BEHIND_MS = 10_000
 # Hits a search keeps.
 SEARCH_LIMIT = 500
 
@@ -67,10 +70,14 @@ class Source(Protocol):
         ...
 
 
-Part = Callable[["Admin", Demand], object]
+Part = Callable[["Admin"], object]
 """Reads what one view alone needs."""
 
-PARTS: dict[ViewName, Part] = {}
+PARTS: dict[ViewName, Part] = {
+    ViewName.SCHEDULES: read_schedules,
+    ViewName.FAILURES: read_causes,
+    ViewName.EVENTS: lambda admin: read_events(admin)[::-1],
+}
 """What each view needs besides queues, workers and the server's figures."""
 
 
@@ -138,7 +145,7 @@ class RedisSource:
         part = PARTS.get(demand.view)
         if part is not None:
             extra[demand.view] = self._guarded(
-                demand.view.value, problems, lambda: part(self._admin, demand)
+                demand.view.value, problems, lambda: part(self._admin)
             )
         self._seq += 1
         ended_s = self._clock.monotonic()
@@ -229,7 +236,7 @@ class RedisSource:
         return tuple(
             QueueRow(
                 view,
-                queue_state(view)[0],
+                _word(view),
                 slots.get(view.name, 0),
                 self._times.get(f"queue:{view.name}"),
                 self._history.trend(view.name, at_ms),
@@ -297,10 +304,13 @@ class RedisSource:
     def _detail(self, demand: Demand) -> TaskDetail | None:
         if not demand.task_id:
             return None
-        try:
-            return TaskDetail(demand.task_id, self._admin.task(demand.task_id))
-        except TaskNotFound:
-            return TaskDetail(demand.task_id)
+        return read_detail(self._admin, demand.task_id)
+
+
+def _word(view: QueueView) -> str:
+    """Return a queue's state; a backlog of moments is not called one."""
+    word = queue_state(view)[0]
+    return "run" if word == "behind" and view.oldest_ms < BEHIND_MS else word
 
 
 def _echo(found: TaskList | None, demand: Demand) -> TaskList:

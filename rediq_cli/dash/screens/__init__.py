@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rediq_cli.dash.screens.listed import Events, Failures, Schedules
 from rediq_cli.dash.screens.overview import Overview
 from rediq_cli.dash.screens.redis import Redis
 from rediq_cli.dash.screens.tasks import Tasks
@@ -10,5 +11,6 @@ from rediq_cli.dash.screens.workers import Workers
 from rediq_cli.dash.view_model import ViewName
 
 VIEWS: dict[ViewName, type[View]] = {
-    view.name_of_view: view for view in (Overview, Tasks, Workers, Redis)
+    view.name_of_view: view
+    for view in (Overview, Tasks, Workers, Schedules, Failures, Redis, Events)
 }

@@ -28,7 +28,7 @@ from rediq_cli.dash.widgets.bars import Bar
 from rediq_cli.dash.widgets.chart import Chart, Curve
 from rediq_cli.dash.widgets.columns import Column
 from rediq_cli.dash.widgets.lines import EMPTY, Line, Span, joined, say
-from rediq_cli.dash.widgets.look import Look, state_span
+from rediq_cli.dash.widgets.look import Look
 from rediq_cli.dash.widgets.notices import NO_QUEUES, Card
 from rediq_cli.dash.widgets.table import Table
 from rediq_cli.output.neutralise import safe
@@ -39,7 +39,11 @@ _SEVERITY_ROLES = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.
 
 
 def _subject(found: Attention, look: Look) -> Line:
-    symbol = state_span(found.word, look, " ").text.split(" ")[0]
+    symbol = look.glyph("▲", "^")
+    if found.rule == "paused":
+        symbol = look.glyph("‖", "=")
+    elif found.severity is Severity.CRITICAL:
+        symbol = look.glyph("✗", "x")
     role = _SEVERITY_ROLES[found.severity]
     return (Span(f"{symbol} ", role), Span(safe(found.subject, 40), role))
 

@@ -121,10 +121,18 @@ def draw_chart(
     layers = [(_drawn(curve, plot_width, rows, top, symbols), curve.role) for curve in curves]
     lines: list[Line] = []
     for row in range(rows):
-        name = short(top) if row == 0 else "0" if row == rows - 1 else ""
+        name = _axis_label(top) if row == 0 else "0" if row == rows - 1 else ""
         head = f"{edge}{name:<{label_width}}"
         lines.append((Span(head, "dim"), *_merged([(part[row], role) for part, role in layers])))
     return [*lines, fill(axis, width)] if height > 1 else lines
+
+
+def _axis_label(value: float) -> str:
+    """Write the largest value in at most four characters."""
+    if value < 1_000:
+        return f"{value:.0f}"
+    text = f"{value / 1_000:.1f}k" if value < 10_000 else short(value)
+    return text if len(text) <= 4 else f"{text[:-1].split('.')[0]}{text[-1]}"
 
 
 def _drawn(curve: Curve, width: int, height: int, top: float, symbols: str) -> list[str]:
