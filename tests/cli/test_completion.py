@@ -21,7 +21,7 @@ from tests.support.cli import clean_environment, run
         (["-q", "conf"], ["config"]),
         (["comp"], ["completion"]),
         (["completion", "z"], ["zsh"]),
-        (["config", ""], ["init", "show", "set", "check"]),
+        (["config", ""], ["init", "show", "set", "check", "acl"]),
         (["config", "-q", "s"], ["show", "set"]),
         (["config", "show", "--o"], ["--origin", "--output"]),
         (["config", "show", "-o", "js"], ["json", "jsonl"]),
