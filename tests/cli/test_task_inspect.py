@@ -23,7 +23,8 @@ def test_a_pending_task_shows_its_place_in_line(rediq: Rediq, desk: Desk) -> Non
     page = rediq("task", "inspect", second).out
     record = rediq("task", "inspect", second, "--json").json
 
-    assert [line.split("  ")[-1].strip() for line in page.splitlines() if " in line" in line] == ["2 of 2"]
+    (line,) = [line for line in page.splitlines() if " in line" in line]
+    assert line.endswith(" 2 of 2")
     assert isinstance(record, dict)
     assert record["place"] == {"position": 2, "total": 2, "eta_ms": None}
 
