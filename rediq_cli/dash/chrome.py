@@ -171,7 +171,7 @@ def _badge(view: ViewName, snapshot: Snapshot) -> tuple[str, str]:
 
 def tabs_right(scene: Scene, options: DashOptions) -> Line:
     """Return the range and what may be done here."""
-    mode = (Span("read-only", "warn"),) if options.is_read_only else (Span("rw", "dim"),)
+    mode = (Span(" · ", "dim"), Span("read-only", "warn")) if options.is_read_only else EMPTY
     name = scene.snapshot.charts.range_name
     text = f"range {name}" if scene.width >= 110 else name
-    return (Span(text, "dim"), Span(" · ", "dim"), *mode) if text else EMPTY
+    return (Span(text, "dim"), *mode)

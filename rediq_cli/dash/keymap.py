@@ -171,6 +171,7 @@ KEYS: tuple[Key, ...] = (
         _K,
         shown="[ h ←",
     ),
+    Key("tail", "ctrl+e", "tail", "from the other end of the state, or back", _K),
     Key("task.open", "d", "drawer", "open the task beside the list", _K),
     Key("text.down", "j,down", "down", "down", Scope.TEXT),
     Key("text.up", "k,up", "up", "up", Scope.TEXT),
@@ -202,7 +203,6 @@ KEYS: tuple[Key, ...] = (
     Key("task.previous", "N", "neighbour(-1)", "previous task", Scope.DRAWER),
     Key("hex", "x", "hex", "payload as bytes, and back", Scope.DRAWER, "hex", 40),
     Key("secrets", "v", "secrets", "show or hide secret fields", Scope.DRAWER),
-    Key("follow", "F", "follow", "follow the newest event, or stay", Scope.EVENTS, "follow", 10),
 )
 
 

@@ -54,7 +54,6 @@ class Tasks(View):
         self._start = 0
         self._is_tail = False
         self._list: TaskList | None = None
-        self._wants_end = False
 
     def compose(self) -> ComposeResult:
         """Lay out the table and the drawer."""
@@ -152,9 +151,6 @@ class Tasks(View):
         table.title = self._title(place, table)
         table.note = self._note(listed)
         table.show(rows, look)
-        if self._wants_end and rows:
-            self._wants_end = False
-            table.move_to(len(rows) - 1)
         self._show_drawer(scene)
 
     def _show_drawer(self, scene: Scene) -> None:
