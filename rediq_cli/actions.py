@@ -95,6 +95,7 @@ ACTIONS = _actions(
     Action("cancel", "cancelled", MoveVerb.CANCEL),
     Action("delete", "deleted", MoveVerb.DELETE, is_removal=True),
     Action("restore", "restored", MoveVerb.RESTORE),
+    Action("reschedule", "rescheduled", MoveVerb.RESCHEDULE),
 )
 FLUSH = Action("flush", "flushed", MoveVerb.DELETE, is_removal=True)
 
@@ -108,6 +109,8 @@ _INSTEAD: dict[tuple[str, TaskState], str] = {
     ("cancel", _S.DEAD): "It will not run by itself. To remove it: rediq task delete {target}",
     ("cancel", _S.COMPLETED): "It has finished. To remove it: rediq task delete {target}",
     ("delete", _S.ACTIVE): "Cancel it first: rediq task cancel {target}",
+    ("reschedule", _S.ACTIVE): "It is running. To stop it: rediq task cancel {target}",
+    ("reschedule", _S.DEAD): "To run it again with fresh attempts: rediq task retry {target}",
     ("flush", _S.ACTIVE): "Cancel them first: rediq task cancel {target}",
 }
 

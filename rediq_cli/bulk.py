@@ -1,34 +1,34 @@
 """Act on tasks from the command line: count, show, ask, act with progress, report.
 
 The engine finds the tasks, checks each again where it lies and says what happened to it. This
-file is what stands around that for a person and for a script.
+file is what stands around that for a person and for a script; what is said is in `bulk_report`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import typer
-
-from rediq_cli.actions import Action, Asking, counts_text, needs_state, wrong_state
+from rediq_cli.actions import Action, Asking, needs_state
+from rediq_cli.awaiting import await_ends
+from rediq_cli.bulk_report import Plan, judge, sample_lines, show_plan, show_report
 from rediq_cli.confirm import ask_name, ask_yes
-from rediq_cli.exit_codes import ExitCode
-from rediq_cli.output.humanise import count
-from rediq_cli.output.json import Json
-from rediq_cli.output.neutralise import safe
+from rediq_cli.interrupting import stop_on_interrupt
 from rediq_cli.output.progress import Progress
+from rediq_cli.saving import SaveFile
 from rediq_cli.session import Session, actor
-from rediq_core.errors import InvalidOption, RediqError, TaskNotFound, WrongState
-from rediq_core.model.state import TaskState
+from rediq_core.admin import Conduct
+from rediq_core.errors import InvalidOption, RediqError, TaskNotFound
+from rediq_core.model.operations import BulkOrder, Operation
+from rediq_core.model.rates import parse_rate
 from rediq_core.model.where import Where, parse_where
 
 if TYPE_CHECKING:
-    from rediq_core.model.views import MoveReport, TaskView
+    from rediq_core.model.views import MoveReport
 
 # Tasks shown before a question and by a dry run.
 SAMPLE_TASKS = 3
@@ -45,6 +45,10 @@ class Choices:
         is_hard: For good, not to trash.
         is_forced: Kill what does not stop by itself.
         reason: Why, for the audit.
+        rate: Most tasks, such as "5/s"; None for as fast as it goes.
+        save: File for copies of the tasks, or None.
+        due_ms: When rescheduled tasks are due, in epoch ms.
+        wait_ms: Wait so long for running tasks that were told to stop; 0 does not wait.
     """
 
     is_yes: bool = False
@@ -53,20 +57,10 @@ class Choices:
     is_hard: bool = False
     is_forced: bool = False
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is about to be acted on: a number, by state, and a few of the tasks."""
-
-    where: Where
-    number: int
-    by_state: Mapping[TaskState, int]
-    sample: Sequence[TaskView]
-
-    @property
-    def target(self) -> str:
-        return safe(" ".join(self.where.words()), limit=200)
+    rate: str | None = None
+    save: str | None = None
+    due_ms: int = 0
+    wait_ms: int = 0
 
 
 def read_where(words: Sequence[str]) -> Where:
@@ -89,31 +83,93 @@ def act(session: Session, action: Action, where: Where, choices: Choices) -> Non
     """Do an action to all tasks of a WHERE, asking first where that is due.
 
     Raises:
-        InvalidOption: A queue's name alone, for a verb that needs a state.
+        InvalidOption: A queue's name alone for a verb that needs a state, no rate, or no file.
         WrongState: The state, or the one task that was named, is not one that the verb takes.
         TaskNotFound: The one task that was named does not exist.
         QueueNotFound: The selector's queue does not exist.
         Refused: Read-only, or not confirmed.
     """
     session.refuse_if_read_only_server()
+    rate = "" if choices.rate is None else str(parse_rate(choices.rate, "--rate"))
     where = _resolved(session, where)
     plan = _plan(session, action, where)
     if choices.is_dry:
-        _show_plan(session, action, plan)
+        show_plan(session, action, plan)
         return
     _ask(session, action, plan, choices)
-    with Progress(action.past, plan.number, sys.stderr, session.say.terminal) as progress:
-        report = session.admin.move(
-            action.move,
-            where.ids if where.ids and not where.terms else where,
-            by=actor(),
-            reason=choices.reason,
-            hard=choices.is_hard,
-            force=choices.is_forced,
+    order = BulkOrder(
+        action.verb,
+        action.move.value,
+        where,
+        actor(),
+        choices.reason,
+        bool(where.ids),
+        is_hard=choices.is_hard,
+        is_forced=choices.is_forced,
+        due_ms=choices.due_ms,
+        rate=rate,
+    )
+    operations = session.admin.operations
+    report = carry_out(
+        session,
+        action.past,
+        plan.number,
+        lambda conduct: operations.carry_out(order, conduct),
+        save=choices.save,
+    )
+    show_report(session, action, plan, report, is_hard=choices.is_hard)
+    if choices.wait_ms:
+        await_ends(session, report.intents, choices.wait_ms)
+    judge(session, action, where, report)
+
+
+def carry_out(
+    session: Session,
+    past: str,
+    number: int,
+    run: Callable[[Conduct], MoveReport],
+    *,
+    save: str | None = None,
+) -> MoveReport:
+    """Run an operation with progress and an orderly end at Ctrl-C.
+
+    Args:
+        session: The session.
+        past: What is being done, such as "retried", for the progress line.
+        number: How many tasks that will be, as far as it is known.
+        run: Runs it.
+        save: File for copies of the tasks, or None.
+
+    Raises:
+        RediqError: What `run` raises; how to go on is said first.
+        InvalidOption: The file cannot be written.
+    """
+    begun: list[Operation] = []
+    stop = threading.Event()
+    with ExitStack() as stack:
+        file = stack.enter_context(SaveFile(save)) if save else None
+        progress = stack.enter_context(Progress(past, number, sys.stderr, session.say.terminal))
+
+        def keep_copy(queue: str, ids: Sequence[str]) -> None:
+            if file is not None:
+                file.write(session.admin.transfers.export_ids(queue, ids))
+
+        conduct = Conduct(
+            on_begin=begun.append,
             on_progress=lambda done, _: progress.advance(done - progress.done),
+            before_batch=keep_copy if file is not None else None,
+            stop=stop,
         )
-    _show_report(session, action, plan, report, is_hard=choices.is_hard)
-    _judge(action, where, report)
+        stack.enter_context(stop_on_interrupt(stop))
+        try:
+            report = run(conduct)
+        except RediqError:
+            if begun:
+                session.say.note(f"It stopped on the way. Go on: rediq op resume {begun[0].id}")
+            raise
+    if file is not None:
+        session.say.note(f"{file.count:,} saved in {file.path}: rediq task import {file.path}")
+    return report
 
 
 def _resolved(session: Session, where: Where) -> Where:
@@ -128,9 +184,9 @@ def _resolved(session: Session, where: Where) -> Where:
     return where
 
 
-def _plan(session: Session, action: Action, where: Where) -> _Plan:
+def _plan(session: Session, action: Action, where: Where) -> Plan:
     if where.ids:
-        return _Plan(where, len(where.ids), {}, ())
+        return Plan(where, len(where.ids), {}, ())
     if where.is_bare_queue:
         counts = session.admin.counts(Where(queue=where.queue))
         raise needs_state(action, where.queue or "", counts)
@@ -139,41 +195,10 @@ def _plan(session: Session, action: Action, where: Where) -> _Plan:
     by_state = {state: counts[state] for state in states if counts.get(state)}
     number = sum(by_state.values())
     sample = session.admin.select(where, limit=SAMPLE_TASKS).tasks if number else ()
-    return _Plan(where, number, by_state, [task for task in sample if task.state in states])
+    return Plan(where, number, by_state, [task for task in sample if task.state in states])
 
 
-def _show_plan(session: Session, action: Action, plan: _Plan) -> None:
-    def record() -> Json:
-        return {
-            "verb": action.verb,
-            "selector": plan.where.words(),
-            "dry_run": True,
-            "tasks": plan.number,
-            "by_state": {state.value: number for state, number in plan.by_state.items()},
-            "sample": [task.id for task in plan.sample],
-        }
-
-    session.out.one(
-        lines=lambda: [f"would {action.verb} {_scope(plan)}", *_sample_lines(plan)],
-        record=record,
-        ids=[task.id for task in plan.sample],
-    )
-
-
-def _scope(plan: _Plan) -> str:
-    states = f" ({counts_text(plan.by_state)})" if len(plan.by_state) > 1 else ""
-    return f"{count(plan.number, 'task')} of {plan.target}{states}"
-
-
-def _sample_lines(plan: _Plan) -> list[str]:
-    lines = [
-        safe(f"  {task.id}  {task.type}  {task.error}".rstrip(), limit=120) for task in plan.sample
-    ]
-    left = plan.number - len(plan.sample)
-    return [*lines, f"  and {left:,} more"] if lines and left > 0 else lines
-
-
-def _ask(session: Session, action: Action, plan: _Plan, choices: Choices) -> None:
+def _ask(session: Session, action: Action, plan: Plan, choices: Choices) -> None:
     asking = action.asks(
         plan.number,
         is_named=bool(plan.where.ids),
@@ -183,74 +208,10 @@ def _ask(session: Session, action: Action, plan: _Plan, choices: Choices) -> Non
     if asking is Asking.NOTHING or not plan.number:
         return
     question = action.question(plan.number, plan.target, is_hard=choices.is_hard)
-    for text in _sample_lines(plan):
+    for text in sample_lines(plan):
         session.say.note(text)
     if asking is Asking.YES:
         ask_yes(question, is_yes=choices.is_yes, command=session.command)
     else:
         name = plan.where.queue or "all"
         ask_name(question, name, given=choices.confirmed, command=session.command)
-
-
-def _show_report(
-    session: Session, action: Action, plan: _Plan, report: MoveReport, *, is_hard: bool
-) -> None:
-    session.out.one(
-        lines=lambda: [_report_line(action, plan, report, is_hard=is_hard)],
-        record=lambda: {
-            "verb": action.verb,
-            "selector": plan.where.words(),
-            "moved": list(report.moved),
-            "asked": list(report.intents),
-            "skipped": dict(report.skipped),
-            "operation": report.operation,
-        },
-        ids=(*report.moved, *report.intents),
-    )
-
-
-def _report_line(action: Action, plan: _Plan, report: MoveReport, *, is_hard: bool) -> str:
-    text = f"{action.past} {count(len(report.moved), 'task')} of {plan.target}"
-    if report.intents:
-        text += f", asked {len(report.intents):,} running to stop"
-    reasons = Counter(report.skipped.values())
-    if reasons:
-        said = ", ".join(f"{number:,} {_reason(word)}" for word, number in reasons.items())
-        text += f"; skipped {said}"
-    if action.is_removal and not is_hard and report.moved:
-        text += f"; in trash for 24 h ({report.operation})"
-    return text
-
-
-def _reason(word: str) -> str:
-    words = {"unknown": "unknown", "unique": "whose unique key is taken"}
-    return words.get(word, f"now {word}")
-
-
-def _judge(action: Action, where: Where, report: MoveReport) -> None:
-    """Fail if tasks that were named by their ids were not all acted on.
-
-    Tasks that left a selection in the meantime are no failure: they were not named.
-    """
-    if not where.ids or not report.skipped:
-        return
-    if len(where.ids) > 1:
-        raise typer.Exit(ExitCode.FAILED)
-    task_id, word = next(iter(report.skipped.items()))
-    raise _why_not(action, task_id, word)
-
-
-def _why_not(action: Action, task_id: str, word: str) -> RediqError:
-    if word == "unknown":
-        return TaskNotFound(
-            f"No task has the id {task_id}.",
-            cause="It never existed, was deleted, or finished longer ago than tasks are kept.",
-            next_step="Look for it: rediq task list all text:WORD",
-        )
-    if word == "unique":
-        return WrongState(
-            f"task {task_id} was not {action.past}: its unique key is taken.",
-            task_id=task_id,
-            next_step=f"See the key: rediq task inspect {task_id}",
-        )
-    return wrong_state(action, TaskState(word), task_id)

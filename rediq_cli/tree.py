@@ -54,13 +54,29 @@ NOUNS: dict[str, Noun] = {
             "task",
             "find, add and repair tasks",
             "Operate",
-            ("list", "inspect", "enqueue", "retry", "run", "cancel", "delete", "restore"),
+            (
+                *("list", "inspect", "enqueue", "result", "retry", "run", "reschedule", "cancel"),
+                *("delete", "restore", "edit", "export", "import"),
+            ),
         ),
         Noun(
             "group",
             "tasks that are collected to run together",
             "Operate",
             ("list", "inspect", "run"),
+        ),
+        Noun("undo", "take back what was deleted in the last 24 h", "Operate"),
+        Noun(
+            "op",
+            "what was done to many tasks, and going on with what was stopped",
+            "Operate",
+            ("list", "inspect", "resume"),
+        ),
+        Noun(
+            "schedule",
+            "what runs again and again (alias cron)",
+            "Operate",
+            ("list", "inspect", "add", "run", "pause", "resume", "delete", "history"),
         ),
         Noun("why", "why does this queue or task not run, and what changes that", "Operate"),
         Noun("events", "what happened last, and what happens now", "Operate"),
@@ -95,7 +111,7 @@ NOUNS: dict[str, Noun] = {
     )
 }
 
-NOUN_ALIASES: dict[str, str] = {}
+NOUN_ALIASES: dict[str, str] = {"cron": "schedule"}
 """Other first words that mean a noun."""
 
 VERB_ALIASES = {"list": "ls", "inspect": "show", "delete": "rm"}
@@ -105,4 +121,7 @@ VERB_ALIASES = {"list": "ls", "inspect": "show", "delete": "rm"}
 def load(noun: Noun) -> Group:
     """Import the module of a noun and return its commands."""
     group: Group = import_module(noun.module).GROUP
+    # A noun's commands may be declared in several modules; the table says their order.
+    order = [verb for verb in noun.verbs if verb in group.leaves]
+    group.leaves = {verb: group.leaves[verb] for verb in dict.fromkeys([*order, *group.leaves])}
     return group

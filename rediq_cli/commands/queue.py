@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rediq_cli.commands.bulk_options import Confirm, DryRun, Hard, Pace, Reason, Save, Yes
 from rediq_cli.leaf import Group
 from rediq_cli.output.humanise import ago
 from rediq_cli.output.neutralise import safe
@@ -230,21 +231,26 @@ def flush(
     selector: Annotated[
         str, typer.Argument(metavar="SEL", help="STATE:QUEUE, or a queue for its pending tasks")
     ],
-    is_hard: Annotated[bool, typer.Option("--hard", help="for good, not to trash")] = False,
-    is_dry: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="only count, and show a few")
-    ] = False,
-    confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="NAME", help="answer a typed question")
-    ] = None,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="why; kept in the audit")
-    ] = "",
+    is_hard: Hard = False,
+    is_yes: Yes = False,
+    confirm: Confirm = None,
+    is_dry: DryRun = False,
+    rate: Pace = None,
+    save: Save = None,
+    reason: Reason = "",
 ) -> None:
     """Delete all tasks of a queue in one state."""
     from rediq_cli.actions import FLUSH
     from rediq_cli.bulk import Choices, act
     from rediq_core.model.where import parse_where
 
-    choices = Choices(confirmed=confirm, is_dry=is_dry, is_hard=is_hard, reason=reason)
+    choices = Choices(
+        is_yes=is_yes,
+        confirmed=confirm,
+        is_dry=is_dry,
+        is_hard=is_hard,
+        rate=rate,
+        save=save,
+        reason=reason,
+    )
     act(session, FLUSH, parse_where([selector]).for_flush(), choices)

@@ -1,4 +1,4 @@
-"""`rediq task`: find, add and repair tasks."""
+"""`rediq task`: find tasks and add them; what is done to them: `task_acts`, `task_files`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from rediq_cli.leaf import Group
+from rediq_cli.commands import task_acts, task_files
+from rediq_cli.commands.task_group import GROUP
 from rediq_cli.output.neutralise import safe
 from rediq_cli.session import Session
 
-GROUP = Group("task")
+# Imported for what they register.
+__all__ = ["GROUP", "task_acts", "task_files"]
 
 # Tasks that a list shows unless --limit says otherwise: a screen or two.
 DEFAULT_LIMIT = 50
 # Tasks that a list with terms looks at unless --scan says otherwise: about a second.
 DEFAULT_SCAN = 10_000
 DEFAULT_PRIORITY = 50
-
-Words = Annotated[
-    list[str], typer.Argument(metavar="WHERE...", help="ids, or a selector and terms; - for stdin")
-]
-Yes = Annotated[bool, typer.Option("--yes", help="answer a y/N question with yes")]
-Confirm = Annotated[
-    str | None, typer.Option("--confirm", metavar="NAME", help="answer a typed question")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="only count, and show a few")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="why; kept in the audit")]
 
 
 @GROUP.leaf(
@@ -124,6 +116,10 @@ def enqueue(
             "--on-duplicate", metavar="DO", help="if the key is taken: raise, return or replace"
         ),
     ] = "raise",
+    depends_on: Annotated[
+        list[str] | None,
+        typer.Option("--depends-on", metavar="ID", help="a task that must end first; repeatable"),
+    ] = None,
     max_retry: Annotated[
         int | None, typer.Option("--max-retry", metavar="N", help="retries after the first run")
     ] = None,
@@ -149,6 +145,7 @@ def enqueue(
         at=None if at is None else read_instant(at),
         unique_key=unique_key,
         on_duplicate=on_duplicate,
+        depends_on=[session.admin.task(word).id for word in depends_on or ()],
         max_retry=max_retry,
         timeout=timeout,
     )
@@ -167,116 +164,33 @@ def enqueue(
 
 
 @GROUP.leaf(
-    "retry",
+    "result",
     examples=[
-        ("task retry 3PBVN1A", "one task, with fresh attempts"),
-        ("task retry dead:payment error:Timeout*", "of all dead ones, those that timed out"),
-        ("task retry dead:payment --yes", "in a script"),
+        ("task result 3PBVN1A", "what its handler returned"),
+        ("task result 3PBVN1A --timeout 30s", "wait for it"),
     ],
 )
-def retry(
+def result(
     session: Session,
-    where: Words,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    reason: Reason = "",
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="an id, or its end")],
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help="wait at most so long (0)")
+    ] = None,
 ) -> None:
-    """Run dead, retrying or cancelled tasks again, with fresh attempts."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
+    """Print the result of a completed task as JSON.
 
-    choices = Choices(is_yes=is_yes, confirmed=confirm, is_dry=is_dry, reason=reason)
-    act(session, ACTIONS["retry"], read_where(where), choices)
+    Exits 1 if the task failed or was cancelled, 6 if it has not finished in time.
+    """
+    from rediq_cli.output.json import readable
+    from rediq_cli.output.neutralise import safe_lines
+    from rediq_cli.output.records import as_json
+    from rediq_core.config.redact import redact_fields
 
-
-@GROUP.leaf(
-    "run",
-    examples=[("task run delayed:reports", "now, and not when they are due")],
-)
-def run(
-    session: Session,
-    where: Words,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    reason: Reason = "",
-) -> None:
-    """Make delayed or retrying tasks due now, with the attempts they have left."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(is_yes=is_yes, confirmed=confirm, is_dry=is_dry, reason=reason)
-    act(session, ACTIONS["run"], read_where(where), choices)
-
-
-@GROUP.leaf(
-    "cancel",
-    examples=[
-        ("task cancel 3PBVN1A", "at once, or by asking its worker to stop it"),
-        ("task cancel pending:mail type:mail:promo", ""),
-    ],
-)
-def cancel(
-    session: Session,
-    where: Words,
-    is_forced: Annotated[
-        bool, typer.Option("--force", help="kill what does not stop by itself")
-    ] = False,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    reason: Reason = "",
-) -> None:
-    """Cancel tasks; running ones are asked to stop."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(
-        is_yes=is_yes, confirmed=confirm, is_dry=is_dry, is_forced=is_forced, reason=reason
+    task = session.admin.task(task_id)
+    value = session.client.result(task.id, timeout or 0)
+    shown = as_json(redact_fields(value, session.server.redact))
+    session.out.one(
+        lines=lambda: safe_lines(readable(shown, indent=2)),
+        record=lambda: shown,
+        ids=[task.id],
     )
-    act(session, ACTIONS["cancel"], read_where(where), choices)
-
-
-@GROUP.leaf(
-    "delete",
-    examples=[
-        ("task delete 3PBVN1A", "to trash, where it stays for 24 h"),
-        ("task delete dead:payment older:30d", ""),
-        ("task delete dead:payment --hard --confirm payment", "for good"),
-    ],
-)
-def delete(
-    session: Session,
-    where: Words,
-    is_hard: Annotated[bool, typer.Option("--hard", help="for good, not to trash")] = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    reason: Reason = "",
-) -> None:
-    """Delete tasks; for 24 h they can be restored, unless --hard."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(confirmed=confirm, is_dry=is_dry, is_hard=is_hard, reason=reason)
-    act(session, ACTIONS["delete"], read_where(where), choices)
-
-
-@GROUP.leaf(
-    "restore",
-    examples=[("task restore trash:payment", "all that was deleted from it in the last 24 h")],
-)
-def restore(
-    session: Session,
-    where: Words,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    reason: Reason = "",
-) -> None:
-    """Take tasks out of the trash, to where they were."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(is_yes=is_yes, confirmed=confirm, is_dry=is_dry, reason=reason)
-    act(session, ACTIONS["restore"], read_where(where), choices)

@@ -14,11 +14,11 @@ from rediq_core.admin.bulk import TAKES, Conduct, OnProgress
 from rediq_core.admin.connecting import connect
 from rediq_core.admin.doctor import Checkup, Finding, Level
 from rediq_core.admin.events import Event, EventReader
-from rediq_core.admin.exporting import ImportReport, Transfers
 from rediq_core.admin.kin import Kin, Relative
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.operator import Admin
 from rediq_core.admin.search import Selection, Tally
+from rediq_core.admin.transfers import ImportReport, Transfers
 from rediq_core.admin.waiting import has_ended, wait_for_worker, wait_until_ended
 from rediq_core.admin.why import Answer, Place, Reason, Weight
 from rediq_core.verbs.moves import MoveVerb

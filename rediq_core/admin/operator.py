@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rediq_core import keys
-from rediq_core.admin import bulk, history, lookup, search, snapshot, workers
+from rediq_core.admin import bulk, editing, history, lookup, search, snapshot, workers
 from rediq_core.admin.access import Access, Deliver
 from rediq_core.admin.bulk import Conduct, OnProgress
 from rediq_core.admin.explaining import ExplainingAdmin
-from rediq_core.admin.exporting import Transfers
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.policies import PolicyAdmin
 from rediq_core.admin.schedules import ScheduleAdmin
 from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
 from rediq_core.admin.snapshot import Overview
 from rediq_core.admin.telling import deliver_at_once
+from rediq_core.admin.transfers import Transfers
 from rediq_core.model.history import HOUR_MS, History
 from rediq_core.model.operations import BulkOrder
 from rediq_core.model.state import TaskState
@@ -316,6 +316,15 @@ class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin):
         """
         order = BulkOrder("flush", "delete", where.for_flush(), by, reason, is_hard=hard)
         return self.operations.carry_out(order, Conduct(on_progress=on_progress))
+
+    def edit(self, task: TaskView, payload: object, *, by: str, reason: str = "") -> str:
+        """Give a task another payload, if it is still as it was seen. See `editing`.
+
+        Raises:
+            TaskNotFound, WrongState: It is gone, running, or was edited meanwhile.
+            InvalidPayload, PayloadTooLarge: The payload cannot be one.
+        """
+        return editing.edit_payload(self.access, task, payload, by=by, reason=reason)
 
     # Workers.
 

@@ -181,15 +181,15 @@ def _task_of(row: dict[str, object]) -> Task[object]:
         str(row["type"]) if "type" in row else _no_type(),
         queue=queue,
         id=task_id,
-        priority=row.get("priority", 50),
-        max_retry=row.get("max_retry"),
+        priority=row.get("priority", 50),  # type: ignore[arg-type]  # Task checks
+        max_retry=row.get("max_retry"),  # type: ignore[arg-type]  # Task checks
         timeout=timedelta(milliseconds=int(str(timeout_ms))) if timeout_ms else None,
         backoff=_backoff_of(row.get("backoff")),
         keep=timedelta(milliseconds=int(str(keep_ms))) if keep_ms else None,
-        unique_key=row.get("unique_key") or None,
-        group=row.get("group") or None,
+        unique_key=row.get("unique_key") or None,  # type: ignore[arg-type]  # Task checks
+        group=row.get("group") or None,  # type: ignore[arg-type]  # Task checks
         depends_on=list(map(str, depends_on)) if isinstance(depends_on, list) else [],
-        on_dependency_failure=row.get("on_dependency_failure", "fail"),
+        on_dependency_failure=row.get("on_dependency_failure", "fail"),  # type: ignore[arg-type]  # Task checks
         extra=dict(extra) if isinstance(extra, dict) else {},
     )
 
