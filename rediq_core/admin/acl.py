@@ -50,7 +50,9 @@ _OPERATES = (
 _ACTS = frozenset(
     {"edit", "import", "limit", "moves", "pause", "repair", "rescore", "run_group", "schedule_act"}
 )
-_SENDS = frozenset({"enqueue", "register", "edges", "deliver", "moves", "schedule_put", "waits"})
+_SENDS = frozenset(
+    {"enqueue", "register", "edges", "deliver", "moves", "schedule_act", "schedule_put", "waits"}
+)
 
 
 def scripts_of(role: Role) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import redis
 from rediq_cli.tree import NOUNS, load
 from rediq_core.admin import Role, acl_rules
 from rediq_core.admin.acl import PASSWORD
+from rediq_core.model.schedule import Schedule
 from rediq_core.model.task import Task
 from tests.support.cli import Ended, run
 from tests.support.desk import NAMESPACE, Desk, worker_row
@@ -43,7 +44,7 @@ CHANGING = {
     "task import": "task import FILE --yes",
     "undo": "undo",
     "op resume": "op resume op-0000000000000000000000",
-    "schedule add": "schedule add nightly mail --cron @daily --queue payment",
+    "schedule add": "schedule add nightly @daily mail --queue payment",
     "schedule run": "schedule run nightly",
     "schedule pause": "schedule pause nightly",
     "schedule resume": "schedule resume nightly",
@@ -130,6 +131,8 @@ class Place:
         desk.queue("payment").put(Task("mail", queue="payment", group="daily"))
         desk.queue("empty")
         desk.announce(worker_row(queues=("payment",)))
+        nightly = Schedule.of("nightly", "@daily", Task("mail", queue="payment"))
+        desk.admin.add_schedule(nightly, "ada@host")
         (folder / "tasks.jsonl").write_text(json.dumps({"type": "mail", "queue": "payment"}) + "\n")
         self.before = desk.everything()
 
