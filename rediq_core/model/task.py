@@ -223,7 +223,7 @@ def _check_parents(task: Task[R_co]) -> None:
 
 
 class TaskOptions(TypedDict, total=False):
-    """What `Task` and `TaskType.task` take by keyword; it means what the attributes of `Task` do."""
+    """What `Task` and `TaskType.task` take by keyword; each means what its attribute does."""
 
     queue: str
     priority: int

@@ -204,7 +204,9 @@ def test_flush_takes_exactly_the_named_tasks(rediq: Rediq, desk: Desk, stable: S
     ended = rediq("queue", "flush", "dead:payment")
 
     assert ended.code == 0
-    assert stable(ended.out) == ("flushed 5 tasks of dead:payment; in trash for 24 h, take back: rediq undo OPERATION\n")
+    assert stable(ended.out) == (
+        "flushed 5 tasks of dead:payment; in trash for 24 h, take back: rediq undo OPERATION\n"
+    )
     payment = desk.admin.queue("payment").counts
     assert (payment[TaskState.DEAD], payment[TaskState.PENDING]) == (0, 2)
     assert payment[TaskState.TRASH] == len(dead)

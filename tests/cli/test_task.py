@@ -357,7 +357,9 @@ def test_delete_and_restore_bring_back_what_was(rediq: Rediq, desk: Desk, stable
     in_trash = [state_of(desk, task_id) for task_id in ids]
     restored = rediq("task", "restore", "trash:mail", "--yes")
 
-    assert stable(deleted.out) == "deleted 2 tasks of ID1 ID2; in trash for 24 h, take back: rediq undo OPERATION\n"
+    assert stable(deleted.out) == (
+        "deleted 2 tasks of ID1 ID2; in trash for 24 h, take back: rediq undo OPERATION\n"
+    )
     assert in_trash == [TaskState.TRASH] * 2
     assert restored.out == "restored 2 tasks of trash:mail\n"
     assert [state_of(desk, task_id) for task_id in ids] == [TaskState.DEAD] * 2

@@ -135,7 +135,7 @@ class Model:
         return ""
 
     def _till_of(self, task: Known) -> int:
-        """Return when the key that a task holds is free again; 0 if it does not end, or has none."""
+        """Return when the key that a task holds is free again; 0: no key, or no end."""
         owner, till_ms = self.unique.get(task.unique, ("", 0))
         return till_ms if owner == task.id else 0
 
