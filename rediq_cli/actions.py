@@ -72,14 +72,20 @@ class Action:
         how = " for good" if is_hard else ""
         return f"{self.verb.capitalize()} {count(number, 'task')} of {target}{how}?"
 
-    def states_of(self, where: Where) -> tuple[TaskState, ...]:
+    def states_of(self, where: Where, *, is_hard: bool = False) -> tuple[TaskState, ...]:
         """Return the states that a selector means for this verb.
+
+        Args:
+            where: The selector.
+            is_hard: True if tasks are removed for good; then the trash can be named too.
 
         Raises:
             WrongState: The selector names a state that the verb does not take.
         """
         if where.state is None:
             return self.takes
+        if is_hard and self.is_removal and where.state is TaskState.TRASH:
+            return (where.state,)
         if where.state not in self.takes:
             raise wrong_state(self, where.state, " ".join(where.words()))
         return (where.state,)

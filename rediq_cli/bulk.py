@@ -92,7 +92,7 @@ def act(session: Session, action: Action, where: Where, choices: Choices) -> Non
     session.refuse_if_read_only_server()
     rate = "" if choices.rate is None else str(parse_rate(choices.rate, "--rate"))
     where = _resolved(session, where)
-    plan = _plan(session, action, where)
+    plan = _plan(session, action, where, choices)
     if choices.is_dry:
         show_plan(session, action, plan)
         return
@@ -184,13 +184,13 @@ def _resolved(session: Session, where: Where) -> Where:
     return where
 
 
-def _plan(session: Session, action: Action, where: Where) -> Plan:
+def _plan(session: Session, action: Action, where: Where, choices: Choices) -> Plan:
     if where.ids:
         return Plan(where, len(where.ids), {}, ())
     if where.is_bare_queue:
         counts = session.admin.counts(Where(queue=where.queue))
         raise needs_state(action, where.queue or "", counts)
-    states = action.states_of(where)
+    states = action.states_of(where, is_hard=choices.is_hard)
     counts = session.admin.counts(where)
     by_state = {state: counts[state] for state in states if counts.get(state)}
     number = sum(by_state.values())

@@ -17,7 +17,8 @@ from rediq_core.admin.access import Access
 from rediq_core.admin.gather import Pile, gather, trashed_by
 from rediq_core.admin.lookup import find_tasks
 from rediq_core.admin.pacing import Pacer
-from rediq_core.admin.search import places_of, tally
+from rediq_core.admin.search import tally
+from rediq_core.admin.walk import places_of
 from rediq_core.admin.workers import push_cancels
 from rediq_core.errors import InvalidOption, RediqError, WrongState
 from rediq_core.model.ids import new_id
@@ -258,12 +259,20 @@ def _piles_of(
     where = order.where
     if where.ids or order.is_named:
         return _named(access, where, order.expect, cutoff_ms)
-    places = places_of(access, where, states_taken(access, verb, where))
+    places = places_of(access, where, states_taken(access, verb, where, is_hard=order.is_hard))
     return gather(access, where, places, cutoff_ms=cutoff_ms), {}
 
 
-def states_taken(access: Access, verb: MoveVerb, where: Where) -> tuple[TaskState, ...]:
+def states_taken(
+    access: Access, verb: MoveVerb, where: Where, *, is_hard: bool = False
+) -> tuple[TaskState, ...]:
     """Return the states in which a verb looks for tasks of a selector.
+
+    Args:
+        access: Where.
+        verb: The verb.
+        where: The selector.
+        is_hard: For delete: for good, which also empties the trash where that is named.
 
     Raises:
         QueueNotFound: The selector's queue does not exist.
@@ -281,6 +290,8 @@ def states_taken(access: Access, verb: MoveVerb, where: Where) -> tuple[TaskStat
         )
     if where.state is None:
         return tuple(state for state in TaskState if state in TAKES[verb])
+    if is_hard and where.state is _S.TRASH:
+        return (where.state,)
     if where.state not in TAKES[verb]:
         takes = ", ".join(state for state in TaskState if state in TAKES[verb])
         raise WrongState(

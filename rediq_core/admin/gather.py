@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rediq_core.admin.access import Access
-from rediq_core.admin.search import Place
+from rediq_core.admin.causes import caused, read_views, without_cause
+from rediq_core.admin.walk import Place
 from rediq_core.model.state import FINAL_STATES, TaskState
 from rediq_core.model.views import TaskView
 from rediq_core.model.where import Where
@@ -83,11 +84,25 @@ def trashed_by(access: Access, operation: str, queues: Sequence[str]) -> list[Pi
 
 
 def _ids_of(access: Access, where: Where, place: Place, cutoff_ms: int) -> list[str]:
+    if place.prefix:
+        return _caused_ids(access, where, place, cutoff_ms)
     ids: list[str] = []
     for zset in ZSETS_OF_STATE.get(place.state, (place.state.value,)):
         pages = _pages(access, where, place.queue, zset, cutoff_ms)
         ids += reversed(dict.fromkeys(id_ for id_ in pages))
     return ids
+
+
+def _caused_ids(access: Access, where: Where, place: Place, cutoff_ms: int) -> list[str]:
+    found = caused(access, place.queue, place.prefix, place.state)
+    # The score of a retry is when it is due; when it came there, the script looks up.
+    is_dated = place.state in FINAL_STATES
+    ids = [id_ for id_, score in found if not is_dated or score <= cutoff_ms]
+    rest = without_cause(where)
+    if not rest.terms:
+        return ids
+    views = read_views(access, place.queue, ids)
+    return [view.id for view in views if rest.matches(view, cutoff_ms)]
 
 
 def _pages(access: Access, where: Where, queue: str, zset: str, cutoff_ms: int) -> Iterator[str]:

@@ -12,12 +12,13 @@ from types import TracebackType
 from rediq_core import keys
 from rediq_core.admin import bulk, editing, history, lookup, search, snapshot, workers
 from rediq_core.admin.access import Access, Deliver
+from rediq_core.admin.books import BookAdmin
 from rediq_core.admin.bulk import Conduct, OnProgress
 from rediq_core.admin.explaining import ExplainingAdmin
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.policies import PolicyAdmin
 from rediq_core.admin.schedules import ScheduleAdmin
-from rediq_core.admin.search import DEFAULT_BUDGET, Selection, Tally
+from rediq_core.admin.search import DEFAULT_BUDGET, Search, Selection, Tally
 from rediq_core.admin.snapshot import Overview
 from rediq_core.admin.telling import deliver_at_once
 from rediq_core.admin.transfers import Transfers
@@ -31,7 +32,7 @@ from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.presence import Do
 
 
-class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin):
+class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin, BookAdmin):
     """Look at queues, tasks and workers of one namespace, and act on them.
 
     Every method may raise RedisUnavailable; every one that writes may raise Refused.
@@ -218,6 +219,10 @@ class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin):
             cursor=cursor,
             is_reversed=is_reversed,
         )
+
+    def search(self, where: Where, *, limit: int, budget: int, is_reversed: bool = False) -> Search:
+        """Begin a search that yields hits as it finds them; arguments as of `select`, no ids."""
+        return Search(self.access, where, limit=limit, budget=budget, is_reversed=is_reversed)
 
     def counts(self, where: Where, *, verb: MoveVerb | str | None = None) -> dict[TaskState, int]:
         """Return how many tasks a WHERE picks in each state that has any.

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from rediq_core.admin.access import Access
+from rediq_core.admin.causes import caused
 from rediq_core.admin.lookup import find_tasks, task_not_found
-from rediq_core.admin.snapshot import page_of_state, read_queues
-from rediq_core.errors import InvalidOption
-from rediq_core.model.state import STATE_WORDS, TaskState
+from rediq_core.admin.walk import Place, places_of, walk
+from rediq_core.model.state import TaskState
 from rediq_core.model.views import TaskView
 from rediq_core.model.where import Where
 from rediq_core.verbs.inspect import MAX_PAGE
@@ -68,26 +67,6 @@ class Tally:
         return sum(self.by_state.values())
 
 
-class Place(NamedTuple):
-    """One state of one queue.
-
-    Attributes:
-        queue: The queue.
-        state: The state.
-        size: Tasks in it when it was looked at.
-    """
-
-    queue: str
-    state: TaskState
-    size: int
-
-
-class _Step(NamedTuple):
-    task: TaskView
-    after: str
-    at_ms: int
-
-
 def states_of(where: Where) -> tuple[TaskState, ...]:
     """Return the states that reads look in: trash only if it is named."""
     if where.state is not None:
@@ -95,20 +74,62 @@ def states_of(where: Where) -> tuple[TaskState, ...]:
     return tuple(state for state in TaskState if state is not TaskState.TRASH)
 
 
-def places_of(access: Access, where: Where, states: tuple[TaskState, ...]) -> list[Place]:
-    """Return where the tasks of a selector lie, in order: 4 round trips.
+class Search:
+    """A search under way: yields hits as they are found, and says how far it is.
 
-    Raises:
-        QueueNotFound: The selector's queue does not exist.
+    Owned by one thread, and walked once.
+
+    Attributes:
+        scanned: Tasks looked at so far.
+        total: Tasks in the selected places, at the time of the beginning.
+        hits: Tasks found so far.
+        at_ms: Server time of the last reading; 0 before the first.
+        is_complete: Nothing is left behind what was looked at.
+        cursor: Where the next search goes on, "" if nothing is left.
     """
-    if where.queue is not None:
-        access.require_queue(where.queue)
-    names = None if where.queue is None else [where.queue]
-    return [
-        Place(view.name, state, view.counts[state])
-        for view in read_queues(access, names)
-        for state in states
-    ]
+
+    def __init__(
+        self,
+        access: Access,
+        where: Where,
+        *,
+        limit: int,
+        budget: int = DEFAULT_BUDGET,
+        cursor: str = "",
+        is_reversed: bool = False,
+    ) -> None:
+        """Find out where to look: 4 round trips.
+
+        Args:
+            access: Where to read.
+            where: What to pick; not by ids.
+            limit: Hits at most.
+            budget: Tasks to look at at most.
+            cursor: Where the last search ended, "" for the beginning.
+            is_reversed: Latest first, within each state.
+
+        Raises:
+            QueueNotFound: The selector's queue does not exist.
+        """
+        self._places = places_of(access, where, states_of(where))
+        self._limit, self._budget = limit, budget
+        size = min(MAX_PAGE if where.terms else limit, budget, MAX_PAGE)
+        self._steps = walk(access, where, self._places, cursor, size=size, is_reversed=is_reversed)
+        self.total = sum(place.size for place in self._places)
+        self.scanned = self.hits = self.at_ms = 0
+        self.is_complete = False
+        self.cursor = cursor
+
+    def __iter__(self) -> Iterator[TaskView]:
+        for step in self._steps:
+            self.scanned, self.cursor, self.at_ms = self.scanned + 1, step.after, step.at_ms
+            self.is_complete = not step.after
+            if step.is_hit:
+                self.hits += 1
+                yield step.task
+            if self.hits >= self._limit or self.scanned >= self._budget:
+                return
+        self.is_complete, self.cursor = True, ""
 
 
 def select(
@@ -137,20 +158,13 @@ def select(
     """
     if where.ids:
         return _select_ids(access, where)
-    places = places_of(access, where, states_of(where))
-    total = sum(place.size for place in places)
-    size = min(MAX_PAGE if where.terms else limit, budget, MAX_PAGE)
-    tasks: list[TaskView] = []
-    scanned, after, at_ms = 0, "", 0
-    for step in _walk(access, places, cursor, size=size, is_reversed=is_reversed):
-        scanned, after, at_ms = scanned + 1, step.after, step.at_ms
-        if where.matches(step.task, at_ms):
-            tasks.append(step.task)
-        if len(tasks) >= limit or scanned >= budget:
-            break
-    else:
-        after = ""
-    return Selection(tuple(tasks), scanned, total, not after, after, at_ms)
+    search = Search(
+        access, where, limit=limit, budget=budget, cursor=cursor, is_reversed=is_reversed
+    )
+    tasks = tuple(search)
+    return Selection(
+        tasks, search.scanned, search.total, search.is_complete, search.cursor, search.at_ms
+    )
 
 
 def tally(
@@ -184,15 +198,27 @@ def tally(
         for place in places:
             by_state[place.state] += place.size
         return Tally(dict(+by_state), 0, total, is_complete=True)
+    if len(where.terms) == 1:
+        # The cause alone: the index knows the tasks without looking at them.
+        by_state += _count_caused(access, places)
+        places = [place for place in places if not place.prefix]
     scanned, is_complete = 0, True
-    for step in _walk(access, places, "", size=MAX_PAGE, is_reversed=False):
+    for step in walk(access, where, places, "", size=MAX_PAGE, is_reversed=False):
         if budget is not None and scanned >= budget:
             is_complete = False
             break
         scanned += 1
-        if where.matches(step.task, step.at_ms):
-            by_state[step.task.state] += 1
-    return Tally(dict(by_state), scanned, total, is_complete)
+        by_state[step.task.state] += step.is_hit
+    return Tally(dict(+by_state), scanned, total, is_complete)
+
+
+def _count_caused(access: Access, places: list[Place]) -> Counter[TaskState]:
+    counts: Counter[TaskState] = Counter()
+    for place in places:
+        if place.prefix and place.size:
+            found = caused(access, place.queue, place.prefix, place.state)
+            counts[place.state] += sum(1 for _ in found)
+    return counts
 
 
 def _select_ids(access: Access, where: Where) -> Selection:
@@ -204,38 +230,3 @@ def _select_ids(access: Access, where: Where) -> Selection:
     at_ms = access.now_ms()
     tasks = tuple(task for task in views if all(term.matches(task, at_ms) for term in where.terms))
     return Selection(tasks, len(views), len(views), True, "", at_ms)
-
-
-def _walk(
-    access: Access, places: list[Place], cursor: str, *, size: int, is_reversed: bool
-) -> Iterator[_Step]:
-    """Yield the tasks of places from a cursor on; a page is read when its first task is due."""
-    queue, rank, start = _parse(cursor)
-    for number, place in enumerate(places):
-        if (place.queue, STATE_WORDS.index(place.state)) < (queue, rank) or not place.size:
-            continue
-        is_here = (place.queue, STATE_WORDS.index(place.state)) == (queue, rank)
-        at = start if is_here else 0
-        has_more = any(later.size for later in places[number + 1 :])
-        while at >= 0:
-            page = page_of_state(
-                access, place.queue, place.state, start=at, limit=size, is_reversed=is_reversed
-            )
-            for offset, task in enumerate(page.tasks, at + 1):
-                is_last = page.next_start < 0 and offset == at + len(page.tasks)
-                after = "" if is_last and not has_more else f"{place.queue}/{place.state}/{offset}"
-                yield _Step(task, after, page.at_ms)
-            at = page.next_start
-
-
-def _parse(cursor: str) -> tuple[str, int, int]:
-    if not cursor:
-        return "", 0, 0
-    try:
-        queue, state, start = cursor.split("/")
-        return queue, STATE_WORDS.index(state), int(start)
-    except ValueError as error:
-        raise InvalidOption(
-            f"{cursor!r:.80} is not where a search ended.",
-            next_step="Pass the cursor of the last piece as it is, or none.",
-        ) from error

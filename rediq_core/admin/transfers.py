@@ -15,7 +15,8 @@ from rediq_core.admin.access import Access
 from rediq_core.admin.bulk import new_operation
 from rediq_core.admin.gather import gather
 from rediq_core.admin.lookup import LOOK_UP, find_tasks
-from rediq_core.admin.search import places_of, states_of
+from rediq_core.admin.search import states_of
+from rediq_core.admin.walk import places_of
 from rediq_core.model.exported import ImportRow
 from rediq_core.model.where import Where
 from rediq_core.verbs.enqueue import MAX_BYTES, MAX_TASKS

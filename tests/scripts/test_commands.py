@@ -16,13 +16,13 @@ COMMANDS = {
     **dict.fromkeys(
         ["HGET", "HSET", "HDEL", "HMGET", "HLEN", "HKEYS", "HEXISTS", "HGETALL"], (2, 0)
     ),
-    **dict.fromkeys(["HSETNX", "HINCRBY", "LLEN", "RPUSH", "EXPIRE", "TYPE"], (2, 0)),
+    **dict.fromkeys(["HSETNX", "HINCRBY", "LLEN", "RPUSH", "EXPIRE", "TYPE", "DEL"], (2, 0)),
     **dict.fromkeys(["PERSIST", "HSTRLEN"], (3, 2)),
     **dict.fromkeys(["ZADD", "ZREM", "ZCARD", "ZSCORE", "ZRANGE", "ZREVRANGE"], (2, 0)),
     **dict.fromkeys(["ZRANGEBYSCORE", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"], (2, 0)),
     **dict.fromkeys(["HINCRBYFLOAT", "TIME"], (2, 6)),
-    **dict.fromkeys(["HSCAN", "ZSCAN", "ZRANGEBYLEX", "ZLEXCOUNT"], (2, 8)),
-    **dict.fromkeys(["XADD", "XLEN"], (5, 0)),
+    **dict.fromkeys(["HSCAN", "ZSCAN", "ZRANGEBYLEX", "ZREVRANGEBYLEX", "ZLEXCOUNT"], (2, 8)),
+    **dict.fromkeys(["XADD", "XLEN", "XREVRANGE"], (5, 0)),
 }
 # Every literal option, by command. What came later (ZADD GT, ZRANGE BYSCORE, …) is not here.
 OPTIONS = {
@@ -33,6 +33,8 @@ OPTIONS = {
     ("ZRANGEBYSCORE", "WITHSCORES"): (2, 0),
     ("ZRANGEBYSCORE", "LIMIT"): (2, 0),
     ("ZRANGEBYLEX", "LIMIT"): (2, 8),
+    ("ZREVRANGEBYLEX", "LIMIT"): (2, 8),
+    ("XREVRANGE", "COUNT"): (5, 0),
     ("HSCAN", "COUNT"): (2, 8),
     ("ZSCAN", "COUNT"): (2, 8),
     ("XADD", "MAXLEN"): (5, 0),

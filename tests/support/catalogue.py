@@ -16,11 +16,14 @@ from rediq_core.model.groups import GroupRule
 from rediq_core.model.limits import Limits, changes
 from rediq_core.model.task import Task
 from rediq_core.scripts.call import Call, Space
+from rediq_core.verbs.audit import read_audit
+from rediq_core.verbs.drop import drop
 from rediq_core.verbs.editing import edit
 from rediq_core.verbs.enqueue import encode_task, enqueue
 from rediq_core.verbs.examine import PARTS, examine, repair
 from rediq_core.verbs.exchange import exchange
 from rediq_core.verbs.exporting import import_tasks
+from rediq_core.verbs.failures import read_causes, read_failures
 from rediq_core.verbs.groups import declare_groups, read_groups, run_group
 from rediq_core.verbs.history import read_history, roll
 from rediq_core.verbs.inspect import read_page, read_queue, read_tasks
@@ -35,6 +38,7 @@ from tests.support.rig import (
     LEASE_MS,
     PLACES,
     RETENTION,
+    START_MS,
     Rig,
     Worker,
     completed,
@@ -182,6 +186,10 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
         "moves restore": _moving(MoveVerb.RESTORE, "trash", "gone"),
         "moves reschedule": _moving(MoveVerb.RESCHEDULE, "pending", "delayed", "held", due_ms=1),
         "import": _import,
+        "drop": lambda q: drop(q.rig.space, q.rig.queue),
+        "read_audit": lambda q: read_audit(q.rig.space, q.rig.queue, since_ms=1, until_ms=START_MS),
+        "read_failures": lambda q: read_failures(q.rig.space, q.rig.queue),
+        "read_causes": lambda q: read_causes(q.rig.space, q.rig.queue, "f", is_reversed=True),
         "edit": _edit,
         "pause": lambda q: pause(q.rig.space, q.rig.queue, by="ada", reason="deploy"),
         "pause resume": lambda q: resume(q.rig.space, q.rig.queue, by="ada"),

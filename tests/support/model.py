@@ -307,7 +307,10 @@ class Model:
         task = self.tasks.get(task_id)
         if task is None:
             return "unknown"
-        if task.state not in TAKES[verb] or expect not in ("", task.state):
+        takes = TAKES[verb]
+        if verb is MoveVerb.DELETE and purge_ms == 0:
+            takes = (*takes, "trash")
+        if task.state not in takes or expect not in ("", task.state):
             return task.state
         if task.state == "active":
             task.intent = "ada@host"

@@ -8,7 +8,7 @@
 -- then the ids
 --   verb retry (dead, retry, cancelled -> pending, attempts fresh), run (delayed, retry -> pending),
 --   cancel (unfinished -> cancelled; active -> intent), delete (all but active -> trash; purge 0:
---   gone for good), restore (trash -> where it was), reschedule (pending, delayed, retry -> delayed)
+--   gone for good, also from trash), restore (trash -> where it was), reschedule (pending, delayed, retry -> delayed)
 --   operation: acts on each task once, however often and in whatever batches it is sent
 --   request: names this very call; a repeat returns what the first did; "" never repeats
 --   cutoff: leave what came into retry or delayed after that; 0 for all

@@ -9,6 +9,7 @@ local TAKES = {
 }
 local step, due, purge = tonumber(redis.call('HGET', k_policy, 'step') or nil), tonumber(a_due), tonumber(a_purge)
 local woken, purges = false, a_verb == 'delete' and purge == 0
+if purges then TAKES.delete.trash = 1 end
 local function key_of(name)
   for _, zset in ipairs(ZSETS) do if zset[1] == name then return zset[2] end end
   return k_held
