@@ -42,6 +42,18 @@ def test_the_version_imports_not_even_the_command_line_library() -> None:
     assert imported_by("--version") & {*HEAVY, "typer", "rediq_core"} == set()
 
 
+def test_who_has_no_schedules_pays_for_no_cron() -> None:
+    code = (
+        "import sys, rediq_core.admin, rediq_core.client, rediq_core.worker.supervisor;"
+        " print(' '.join(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert set(ended.stdout.split()) & {"croniter", "dateutil"} == set()
+
+
 def test_the_embedded_server_needs_no_client_library() -> None:
     code = "import sys, rediq_core.embedded; print(' '.join(sys.modules))"
     ended = subprocess.run(
