@@ -56,7 +56,7 @@ NOUNS: dict[str, Noun] = {
             "Operate",
             (
                 *("list", "inspect", "enqueue", "result", "retry", "run", "reschedule", "cancel"),
-                *("delete", "restore", "edit", "export", "import"),
+                *("delete", "restore", "edit", "graph", "export", "import"),
             ),
         ),
         Noun(

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from rediq_cli.commands import task_acts, task_files
+from rediq_cli.commands import task_acts, task_files, task_graph
 from rediq_cli.commands.task_group import GROUP
 from rediq_cli.output.neutralise import safe
-from rediq_cli.session import Session
+from rediq_cli.session import Session, actor
 
 # Imported for what they register.
-__all__ = ["GROUP", "task_acts", "task_files"]
+__all__ = ["GROUP", "task_acts", "task_files", "task_graph"]
 
 # Tasks that a list shows unless --limit says otherwise: a screen or two.
 DEFAULT_LIMIT = 50
@@ -150,6 +150,10 @@ def enqueue(
         timeout=timeout,
     )
     task_id = session.client.enqueue(task)
+    if task_id == task.id:
+        session.admin.note(
+            task.queue, "enqueue", by=actor(), details={"count": 1, "first": task_id}
+        )
     what = "enqueued" if task_id == task.id else "already there:"
     session.out.one(
         lines=lambda: [f"{what} {safe(task_id)} in {safe(task.queue)}"],

@@ -14,6 +14,7 @@ from rediq_core.admin.bulk import TAKES, Conduct, OnProgress
 from rediq_core.admin.connecting import connect
 from rediq_core.admin.doctor import Checkup, Finding, Level
 from rediq_core.admin.events import Event, EventReader
+from rediq_core.admin.graph import TaskGraph
 from rediq_core.admin.kin import Kin, Relative
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.operator import Admin
@@ -47,6 +48,7 @@ __all__ = [
     "Role",
     "Selection",
     "Tally",
+    "TaskGraph",
     "Transfers",
     "Weight",
     "acl_rules",

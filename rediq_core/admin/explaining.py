@@ -9,7 +9,9 @@ from rediq_core.admin.access import Access
 from rediq_core.admin.bulk import OnProgress
 from rediq_core.admin.doctor import Checkup, examine_all
 from rediq_core.admin.events import EventReader
+from rediq_core.admin.graph import TaskGraph, read_graph
 from rediq_core.admin.kin import Kin, read_kin
+from rediq_core.admin.lookup import find_task
 from rediq_core.admin.why import Answer, Place, where_in_line, why
 from rediq_core.model.views import TaskView
 from rediq_core.model.where import Where
@@ -47,6 +49,15 @@ class ExplainingAdmin:
     def kin(self, task: TaskView) -> Kin:
         """Return the parents and the children of a task: 2 round trips a queue of theirs."""
         return read_kin(self.access, task)
+
+    def graph(self, word: str) -> TaskGraph:
+        """Return what a task depends on and what depends on it, all levels. See `graph`.
+
+        Raises:
+            TaskNotFound: The word means no task.
+            InvalidOption: It is the end of several ids.
+        """
+        return read_graph(self.access, find_task(self.access, word))
 
     def doctor(self, *, by: str = "", on_progress: OnProgress | None = None) -> Checkup:
         """Look at everything a queue relies on; with `by` repair it. See `doctor.examine_all`."""

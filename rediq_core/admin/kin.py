@@ -1,6 +1,6 @@
 """A task's parents and children, each with its state: bounded reads of the edges around it.
 
-The whole graph, level by level, is not walked here.
+The whole graph, level by level, is walked in `graph`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_kin(access: Access, task: TaskView) -> Kin:
     """Read who a task depends on and who depends on it: 2 round trips a queue of theirs."""
     found = find_tasks(access, task.depends_on) if task.depends_on else {}
     parents = tuple(_relative(id_, found.get(id_)) for id_ in task.depends_on)
-    edges = _children(access, task)
+    edges = children_of(access, task)
     shown = edges[:MAX_CHILDREN]
     children = {
         view.id: view
@@ -69,8 +69,8 @@ def read_kin(access: Access, task: TaskView) -> Kin:
     return Kin(parents, relatives, len(edges) > MAX_CHILDREN)
 
 
-def _children(access: Access, task: TaskView) -> list[tuple[str, str]]:
-    """Return queue and id of the children, one more than are shown if there are."""
+def children_of(access: Access, task: TaskView) -> list[tuple[str, str]]:
+    """Return queue and id of the children, one more than are shown if there are: 1 round trip."""
     key = keys.queue_key(access.namespace, task.queue, "dependents")
     limit = MAX_CHILDREN + 1
     commands: list[Command] = [
