@@ -70,11 +70,10 @@ class Scene:
             self.poison(task)
 
     def poison(self, task: Task[object]) -> None:
+        rig = self.rig[task.queue]
         for life in range(3):
-            rig = self.rig[task.queue]
             rig.worker(f"doomed{life}#1").claim(1, is_solo=True)
-            reaped = rig.reap(f"doomed{life}#1")
-        self.rig.relay(task.queue, reaped.deliver)
+            self.rig.relay(task.queue, rig.reap(f"doomed{life}#1").deliver)
 
 
 @pytest.fixture(params=["standalone", pytest.param("cluster", marks=pytest.mark.cluster)])

@@ -63,7 +63,11 @@ local function tell(child, parent, outcome)
 end
 local function take_up(child, parent)
   local stored, member = redis.call('HGET', k_tasks, child), child .. '>' .. parent
-  if not stored or not is_victim(child) or not redis.call('ZSCORE', k_dead, child) then return 'b' end
+  if not stored or not is_victim(child) then return 'b' end
+  if not redis.call('ZSCORE', k_dead, child) then
+    if redis.call('ZSCORE', k_waiting, child) then clear_causes({child}) end
+    return 'b'
+  end
   if redis.call('ZSCORE', k_needs, '/' .. member) then
     redis.call('ZADD', k_needs, 0, member)
     redis.call('ZREM', k_needs, '/' .. member)
