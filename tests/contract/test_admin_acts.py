@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rediq_core.admin import connect
+from rediq_core.admin.access import leave_to_sweep
 from rediq_core.errors import Refused
 from rediq_core.model.task import Task
 from rediq_core.verbs.presence import Do, Order, orders_key, parse_order
@@ -146,9 +147,20 @@ def test_parents_that_nobody_delivers_stay_in_the_outbox(desk: Desk) -> None:
     (parent,) = desk.pending("mail", 1)
     desk.client.zadd(desk.queue("mail").key("dependents"), {f"{parent}>sms/child": 0})
 
-    desk.admin.flush(where("mail"), by=BY)
+    with connect(desk.url, namespace=NAMESPACE) as opened:
+        admin = type(opened)(opened.access.executor, NAMESPACE, deliver=leave_to_sweep)
+        admin.flush(where("mail"), by=BY)
 
     assert desk.queue("mail").ids("outbox") == [parent]
+
+
+def test_parents_are_told_at_once_unless_somebody_else_does_it(desk: Desk) -> None:
+    (parent,) = desk.pending("mail", 1)
+    desk.client.zadd(desk.queue("mail").key("dependents"), {f"{parent}>sms/child": 0})
+
+    desk.admin.flush(where("mail"), by=BY)
+
+    assert desk.queue("mail").ids("outbox") == []
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ TASKS = st.builds(
     group=st.none() | NAMES,
     depends_on=st.lists(IDS, max_size=3),
     on_dependency_failure=st.sampled_from(["fail", "run", "cancel"]),
+    on_missing_dependency=st.sampled_from(["refuse", "run"]),
     extra=st.none() | st.dictionaries(st.text(PRINTABLE), SCALARS, max_size=3),
 )
 
@@ -59,6 +60,14 @@ def stored(task: Task[object], place_ms: int = 5, expires_ms: int = 9) -> bytes:
     """Join the parts as enqueue.lua does."""
     head = f"1|{task.priority}|{place_ms}|{expires_ms}|".encode()
     return head + header_tail(task, encode(task.payload))
+
+
+def flags_of(task: Task[object]) -> str:
+    """The marks that Lua reads of a task that depends on others."""
+    if not task.depends_on:
+        return ""
+    on_failure = {"fail": "", "run": "r", "cancel": "c"}[task.on_dependency_failure]
+    return "D" + on_failure + ("m" if task.on_missing_dependency == "run" else "")
 
 
 @given(TASKS)
@@ -71,7 +80,7 @@ def test_every_option_comes_back_as_it_went_in(task: Task[object]) -> None:
         "place_ms": 5,
         "expires_ms": 9,
         "timeout_ms": 0 if task.timeout is None else duration_ms(task.timeout),
-        "flags": "",
+        "flags": flags_of(task),
         "type": task.type,
         "unique_key": task.unique_key or "",
         "group": task.group or "",
