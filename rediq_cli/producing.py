@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rediq_core.errors import InvalidOption
+from rediq_core.model.durations import duration_ms
 from rediq_core.model.task import DEFAULT_QUEUE
 from rediq_core.model.views import WorkerView
 
@@ -56,6 +57,30 @@ def read_instant(text: str) -> datetime:
         raise InvalidOption(
             f"--at {text!r} is not an instant.",
             next_step="Write 2026-02-07T10:00:00, with +01:00 or Z for another zone than yours.",
+        ) from error
+
+
+def read_moment(text: str, name: str, now_ms: int) -> int:
+    """Read a moment of the past as epoch ms: how long ago, or an ISO-8601 instant.
+
+    Args:
+        text: Such as "2h", or "2026-02-07T02:10"; without a zone it is local time.
+        name: The option, for the error.
+        now_ms: The server's time.
+
+    Raises:
+        InvalidOption: It is neither.
+    """
+    try:
+        return now_ms - duration_ms(text, name)
+    except InvalidOption:
+        pass
+    try:
+        return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise InvalidOption(
+            f"{name} {text!r} is no moment.",
+            next_step="Write how long ago, such as 2h, or when: 2026-02-07T02:10",
         ) from error
 
 

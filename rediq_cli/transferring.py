@@ -157,6 +157,12 @@ def _enqueue_waiting(session: Session, rows: list[ImportRow], report: ImportRepo
             report.refused.append(row.task.id)
         else:
             report.imported.append(row.task.id)
+            session.admin.note(
+                row.task.queue,
+                "import",
+                by=actor(),
+                details={"count": 1, "first": row.task.id, "operation": report.operation},
+            )
 
 
 def _show(session: Session, report: ImportReport, read: _Read) -> None:

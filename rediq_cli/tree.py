@@ -48,7 +48,7 @@ NOUNS: dict[str, Noun] = {
             "queue",
             "what is queued, and whether it moves",
             "Operate",
-            ("list", "inspect", "pause", "resume", "limit", "flush"),
+            ("list", "inspect", "pause", "resume", "limit", "flush", "wait-empty", "delete"),
         ),
         Noun(
             "task",
@@ -65,6 +65,8 @@ NOUNS: dict[str, Noun] = {
             "Operate",
             ("list", "inspect", "run"),
         ),
+        Noun("failures", "why tasks are in retry and dead, one row a cause", "Operate"),
+        Noun("audit", "what operators did", "Operate"),
         Noun("undo", "take back what was deleted in the last 24 h", "Operate"),
         Noun(
             "op",

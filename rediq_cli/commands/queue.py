@@ -254,3 +254,38 @@ def flush(
         reason=reason,
     )
     act(session, FLUSH, parse_where([selector]).for_flush(), choices)
+
+
+@GROUP.leaf(
+    "wait-empty",
+    examples=[
+        ("queue wait-empty payment", "until nothing is pending, active, in retry or waiting"),
+        ("queue wait-empty payment --timeout 5m", "exits 6 if it took longer"),
+    ],
+)
+def wait_empty(
+    session: Session,
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="one queue")],
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="TIME", help="wait at most so long")
+    ] = None,
+) -> None:
+    """Return when a queue has nothing left to do; delayed tasks do not count."""
+    from rediq_cli import closing
+
+    closing.wait_empty(session, queue, timeout)
+
+
+@GROUP.leaf(
+    "delete",
+    examples=[("queue delete payment", "asks for its name; only if it has no tasks")],
+)
+def delete(
+    session: Session,
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="one queue")],
+    confirm: Confirm = None,
+) -> None:
+    """Forget an empty queue: its limits, its pause, its counters and history."""
+    from rediq_cli import closing
+
+    closing.delete_queue(session, queue, confirmed=confirm)

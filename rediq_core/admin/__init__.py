@@ -13,12 +13,13 @@ from rediq_core.admin.acl import Role, acl_rules, sentinel_rule
 from rediq_core.admin.bulk import TAKES, Conduct, OnProgress
 from rediq_core.admin.connecting import connect
 from rediq_core.admin.doctor import Checkup, Finding, Level
+from rediq_core.admin.draining import left_in, wait_until_empty
 from rediq_core.admin.events import Event, EventReader
 from rediq_core.admin.graph import TaskGraph
 from rediq_core.admin.kin import Kin, Relative
 from rediq_core.admin.operations import Operations
 from rediq_core.admin.operator import Admin
-from rediq_core.admin.search import Selection, Tally
+from rediq_core.admin.search import Search, Selection, Tally
 from rediq_core.admin.transfers import ImportReport, Transfers
 from rediq_core.admin.waiting import has_ended, wait_for_worker, wait_until_ended
 from rediq_core.admin.why import Answer, Place, Reason, Weight
@@ -46,6 +47,7 @@ __all__ = [
     "Reason",
     "Relative",
     "Role",
+    "Search",
     "Selection",
     "Tally",
     "TaskGraph",
@@ -54,7 +56,9 @@ __all__ = [
     "acl_rules",
     "connect",
     "has_ended",
+    "left_in",
     "sentinel_rule",
     "wait_for_worker",
+    "wait_until_empty",
     "wait_until_ended",
 ]

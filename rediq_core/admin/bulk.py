@@ -27,13 +27,17 @@ from rediq_core.model.rates import parse_rate
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport
 from rediq_core.model.where import Where
-from rediq_core.verbs.moves import MAX_MOVES, TRASH_MS, Act, Moved, MoveVerb, move
+from rediq_core.verbs.moves import MAX_MOVES, TRASH_MS, Act, Audited, Moved, MoveVerb, move
 from rediq_core.verbs.operations import progress_command, write_commands
 
 # Told after each batch: tasks handled so far, tasks altogether.
 OnProgress = Callable[[int, int], None]
 # Told of a batch before it is acted on: its queue, its ids.
 BeforeBatch = Callable[[str, Sequence[str]], None]
+
+# Tasks of one script call: about 3 ms of the server's time, between which it serves others. A
+# batch, after which progress is written down, is several of them.
+CALL = 125
 
 _S = TaskState
 _UNFINISHED = frozenset({_S.PENDING, _S.DELAYED, _S.RETRY, _S.WAITING})
@@ -66,7 +70,11 @@ class Conduct:
 
 
 class _Ledger:
-    """What happened so far, task by task, and its record in Redis."""
+    """What happened so far, task by task, and its record in Redis.
+
+    Attributes:
+        at_ms: Server time of the last call.
+    """
 
     def __init__(self, access: Access, operation: Operation, unknown: dict[str, str]) -> None:
         self.operation = operation
@@ -74,6 +82,7 @@ class _Ledger:
         self.intents: list[str] = []
         self.already: list[str] = []
         self.skipped = unknown
+        self.at_ms = 0
         self._access = access
         self._before = operation
 
@@ -99,16 +108,15 @@ class _Ledger:
             else:
                 self.skipped[task_id] = word
         self.intents += intents
-        self.write(OperationState.RUNNING, done.now_ms)
         return intents
 
-    def write(self, state: OperationState, at_ms: int = 0) -> None:
+    def write(self, state: OperationState) -> None:
         """Write how far the operation came."""
         before = self._before
         self.operation = replace(
             self.operation,
             state=state,
-            updated_ms=max(at_ms, self.operation.updated_ms),
+            updated_ms=max(self.at_ms, self.operation.updated_ms),
             moved=before.moved + len(self.moved),
             intents=before.intents + len(self.intents),
             skipped=before.skipped + len(self.skipped),
@@ -232,22 +240,30 @@ def _act_on_pile(
 ) -> bool:
     """Act on a queue's tasks, batch by batch; returns False if the operation was stopped."""
     minute = keys.minute_of(ledger.operation.updated_ms)
+    act = replace(act, audited=Audited(total=len(pile.ids)))
     for at in range(0, len(pile.ids), pacer.batch):
         ids = pile.ids[at : at + pacer.batch]
         if not pacer.wait(len(ids)):
             return False
         if conduct.before_batch is not None:
             conduct.before_batch(pile.queue, ids)
-        done: Moved = access.run(move(access.space, pile.queue, act, ids, minute=minute))
-        minute = keys.minute_of(done.now_ms)
-        if done.deliver:
-            access.deliver(pile.queue, done.deliver)
-        intents = ledger.enter(ids, done)
-        if intents:
-            push_cancels(access, pile.queue, intents, at_ms=done.now_ms, is_forced=act.is_forced)
+        for start in range(0, len(ids), CALL):
+            part = ids[start : start + CALL]
+            done: Moved = access.run(move(access.space, pile.queue, act, part, minute=minute))
+            minute, act = keys.minute_of(done.now_ms), replace(act, audited=done.audited)
+            if done.deliver:
+                access.deliver(pile.queue, done.deliver)
+            _stop_running(access, pile.queue, act, ledger.enter(part, done), done.now_ms)
+            ledger.at_ms = done.now_ms
+        ledger.write(OperationState.RUNNING)
         if conduct.on_progress is not None:
             conduct.on_progress(ledger.handled, total)
     return True
+
+
+def _stop_running(access: Access, queue: str, act: Act, intents: Sequence[str], at_ms: int) -> None:
+    if intents:
+        push_cancels(access, queue, intents, at_ms=at_ms, is_forced=act.is_forced, by=act.by)
 
 
 def _piles_of(

@@ -6,7 +6,7 @@ without a bound. What asks for confirmation, and how things look, belongs to the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rediq_core import keys
@@ -220,9 +220,28 @@ class Admin(PolicyAdmin, ScheduleAdmin, ExplainingAdmin, BookAdmin):
             is_reversed=is_reversed,
         )
 
-    def search(self, where: Where, *, limit: int, budget: int, is_reversed: bool = False) -> Search:
-        """Begin a search that yields hits as it finds them; arguments as of `select`, no ids."""
-        return Search(self.access, where, limit=limit, budget=budget, is_reversed=is_reversed)
+    def search(
+        self,
+        where: Where,
+        *,
+        limit: int,
+        budget: int,
+        is_reversed: bool = False,
+        on_look: Callable[[Search], None] | None = None,
+    ) -> Search:
+        """Begin a search that yields hits as it finds them; see `Search`. Not by ids.
+
+        Raises:
+            QueueNotFound: The selector's queue does not exist.
+        """
+        return Search(
+            self.access,
+            where,
+            limit=limit,
+            budget=budget,
+            is_reversed=is_reversed,
+            on_look=on_look,
+        )
 
     def counts(self, where: Where, *, verb: MoveVerb | str | None = None) -> dict[TaskState, int]:
         """Return how many tasks a WHERE picks in each state that has any.

@@ -8,7 +8,7 @@ action is gathered apart (`gather.py`), without a bound and without the tasks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rediq_core.admin.access import Access
@@ -22,6 +22,8 @@ from rediq_core.verbs.inspect import MAX_PAGE
 
 # Tasks that one search looks at unless told otherwise: about a second.
 DEFAULT_BUDGET = 10_000
+# Tasks between two reports of how far a search is.
+LOOK_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Search:
         budget: int = DEFAULT_BUDGET,
         cursor: str = "",
         is_reversed: bool = False,
+        on_look: Callable[[Search], None] | None = None,
     ) -> None:
         """Find out where to look: 4 round trips.
 
@@ -107,10 +110,12 @@ class Search:
             budget: Tasks to look at at most.
             cursor: Where the last search ended, "" for the beginning.
             is_reversed: Latest first, within each state.
+            on_look: Told now and then how far it is.
 
         Raises:
             QueueNotFound: The selector's queue does not exist.
         """
+        self._on_look = on_look
         self._places = places_of(access, where, states_of(where))
         self._limit, self._budget = limit, budget
         size = min(MAX_PAGE if where.terms else limit, budget, MAX_PAGE)
@@ -124,6 +129,8 @@ class Search:
         for step in self._steps:
             self.scanned, self.cursor, self.at_ms = self.scanned + 1, step.after, step.at_ms
             self.is_complete = not step.after
+            if self._on_look is not None and self.scanned % LOOK_EVERY == 0:
+                self._on_look(self)
             if step.is_hit:
                 self.hits += 1
                 yield step.task

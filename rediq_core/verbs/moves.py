@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from rediq_core.connection.raw import Reply
 from rediq_core.scripts.call import Call, Space
@@ -33,6 +34,25 @@ class MoveVerb(StrEnum):
     RESCHEDULE = "reschedule"
 
 
+class Audited(NamedTuple):
+    """One operation's entry in the audit of one queue, which each of its calls replaces.
+
+    Attributes:
+        row: The entry, "" before the first call that did something.
+        done: Tasks that it was done to so far.
+        total: Tasks that it is meant for here, 0 for those of this call.
+        first: The first task.
+    """
+
+    row: str = ""
+    done: int = 0
+    total: int = 0
+    first: str = ""
+
+
+NOT_AUDITED = Audited()
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """Who acts, and how.
@@ -49,6 +69,7 @@ class Act:
         of: For restore: only what this operation put into trash; "" for all.
         cutoff_ms: Leave what came into retry or delayed after that; 0 for none.
         is_forced: For cancel: kill what does not stop by itself.
+        audited: How the operation stands in this queue's audit; a call of it makes the next one.
     """
 
     verb: MoveVerb
@@ -61,6 +82,7 @@ class Act:
     of: str = ""
     cutoff_ms: int = 0
     is_forced: bool = False
+    audited: Audited = NOT_AUDITED
 
     def note(self) -> str:
         """Return who and why as the JSON that timelines and the audit keep."""
@@ -89,11 +111,13 @@ class Moved:
         words: For each id in order: moved, already, intent, unknown, unique, or the state it was
             left in.
         deliver: Parents whose children must be told now.
+        audited: What the operation's next call in this queue is given.
     """
 
     now_ms: int
     words: tuple[str, ...]
     deliver: tuple[str, ...]
+    audited: Audited = NOT_AUDITED
 
 
 def move(space: Space, queue: str, act: Act, ids: Sequence[str], *, minute: int) -> Call[Moved]:
@@ -108,10 +132,25 @@ def move(space: Space, queue: str, act: Act, ids: Sequence[str], *, minute: int)
         act.due_ms,
         act.of,
         act.cutoff_ms,
+        act.audited.row,
+        act.audited.done,
+        act.audited.total,
+        act.audited.first,
         len(ids),
         *ids,
     ]
-    return space.call(load("moves"), queue, args, _read_moved, minute=minute)
+
+    def read(reply: Reply) -> Moved:
+        now_ms, deliver, row, *words = reply
+        parents = tuple(deliver.decode().split(",")) if deliver else ()
+        said = tuple(word.decode() for word in words)
+        before = act.audited
+        done = before.done + said.count("moved") + said.count("intent")
+        first = before.first or (ids[0] if row and ids else "")
+        audited = before._replace(row=row.decode(), done=done, first=first)
+        return Moved(now_ms, said, parents, audited)
+
+    return space.call(load("moves"), queue, args, read, minute=minute)
 
 
 def _request_of(act: Act, ids: Sequence[str]) -> str:
@@ -119,12 +158,6 @@ def _request_of(act: Act, ids: Sequence[str]) -> str:
     asked = "\n".join([act.verb, act.expect, str(act.purge_ms), str(act.due_ms), act.of, *ids])
     digest = hashlib.sha1(asked.encode("utf-8", "backslashreplace"), usedforsecurity=False)
     return f"{act.operation}/{digest.hexdigest()[:16]}"
-
-
-def _read_moved(reply: Reply) -> Moved:
-    now_ms, deliver, *words = reply
-    parents = tuple(deliver.decode().split(",")) if deliver else ()
-    return Moved(now_ms, tuple(word.decode() for word in words), parents)
 
 
 def pause(space: Space, queue: str, *, by: str, reason: str = "", until_ms: int = 0) -> Call[bool]:

@@ -143,7 +143,7 @@ def test_inspect_says_how_many_are_left(rediq: Rediq, desk: Desk) -> None:
     ended = rediq("queue", "inspect", "dead:payment", "--limit", "2")
 
     assert len(ended.out.splitlines()) == 3
-    assert ended.err == "2 shown, looked at 2 of 3. More: --limit N\n"
+    assert ended.err == "scanned 2 of 3, 2 hits. More: --limit N\n"
 
 
 def test_an_unknown_queue_exits_3_and_names_the_likely_one(rediq: Rediq, desk: Desk) -> None:

@@ -32,7 +32,7 @@ CHANGING = {
     "queue resume": "queue resume payment",
     "queue flush": "queue flush dead:payment",
     "queue limit": "queue limit payment --concurrency 3",
-    "queue delete": "queue delete payment --yes --confirm payment",
+    "queue delete": "queue delete payment --confirm payment",
     "task enqueue": "task enqueue mail --queue payment",
     "task retry": "task retry ID",
     "task run": "task run LATER",

@@ -42,8 +42,8 @@ def test_list_picks_by_terms_and_says_how_much_it_looked_at(rediq: Rediq, desk: 
 
     assert (ended.out, ended.err) == (f"{ids[7]}\n", "")
     assert none.code == 0
-    assert none.err == "No task of mail payload.n:77; looked at 30 of 30.\n"
-    assert cut.err == "No task of mail payload.n:77; looked at 5 of 30.\n".replace("77", "7")
+    assert none.err == "No task of mail payload.n:77; scanned 30 of 30.\n"
+    assert cut.err == "No task of mail payload.n:77; scanned 5 of 30.\n".replace("77", "7")
 
 
 def test_list_takes_ids_from_stdin(desk: Desk, rediq: Rediq) -> None:

@@ -22,7 +22,7 @@ COMMANDS = {
     **dict.fromkeys(["ZRANGEBYSCORE", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"], (2, 0)),
     **dict.fromkeys(["HINCRBYFLOAT", "TIME"], (2, 6)),
     **dict.fromkeys(["HSCAN", "ZSCAN", "ZRANGEBYLEX", "ZREVRANGEBYLEX", "ZLEXCOUNT"], (2, 8)),
-    **dict.fromkeys(["XADD", "XLEN", "XREVRANGE"], (5, 0)),
+    **dict.fromkeys(["XADD", "XLEN", "XREVRANGE", "XDEL"], (5, 0)),
 }
 # Every literal option, by command. What came later (ZADD GT, ZRANGE BYSCORE, …) is not here.
 OPTIONS = {

@@ -4,7 +4,7 @@
 -- KEYS trashed runs tries cancels unique needs dependents outbox outcomes groups groups_due policy
 -- KEYS counters causes errors requests audit events wake minute
 -- ARGV now:ms verb:word expect:state by:json operation:id request:id purge:ms due:ms of:id
--- ARGV cutoff:ms tasks:int
+-- ARGV cutoff:ms row:id before:int total:int first:id tasks:int
 -- then the ids
 --   verb retry (dead, retry, cancelled -> pending, attempts fresh), run (delayed, retry -> pending),
 --   cancel (unfinished -> cancelled; active -> intent), delete (all but active -> trash; purge 0:
@@ -14,7 +14,9 @@
 --   cutoff: leave what came into retry or delayed after that; 0 for all
 --   of: restore only what this operation put into trash; "" for all
 --   expect: act only on tasks in this state; "" for any the verb takes
--- RETURNS [now, deliver, word, word …] in the order of the ids
+--   row, before, first: what the operation's last call here said of its audit entry, how many tasks it did
+--   before, and its first one; "", 0, "" for its first call; total: tasks it is meant for here, 0: these
+-- RETURNS [now, deliver, row, word, word …] in the order of the ids
 --   word moved, already (by this operation), intent, unknown, unique (its key is taken), or the state
 --   it was left in
 -- MOVES *->pending|waiting|delayed|cancelled|trash trash->* waiting->pending
@@ -36,11 +38,12 @@
 --@include former
 --@include acts
 --@include places
+--@include booked
 local before, words = a_request ~= '' and redis.call('HGET', k_requests, a_request), {}
 if before then
-  local parents, said = string.match(before, '^0|%d+|([^|]*)|(.*)$')
+  local parents, row, said = string.match(before, '^0|%d+|([^|]*)|([^|]*)|(.*)$')
   for word in string.gmatch(said, '[^,]+') do words[#words + 1] = word end
-  return {now, parents, unpack(words)}
+  return {now, parents, row, unpack(words)}
 end
 for _, key in ipairs({k_tasks, k_trashed, k_runs, k_tries, k_cancels, k_policy, k_counters, k_minute, k_causes}) do
   redis.call('HLEN', key)
@@ -102,18 +105,13 @@ local function act(id)
   moved = moved + 1
   return 'moved'
 end
-for i = 1, tonumber(a_tasks) do words[i] = act(ARGV[11 + i]) end
-if moved + intents > 0 then
-  redis.call('XADD', k_audit, 'MAXLEN', '~', 10000, '*', 'verb', a_verb, 'by', a_by, 'operation', a_operation,
-    'count', moved + intents, 'first', ARGV[12])
-  redis.call('XADD', k_events, 'MAXLEN', '~', 2000, '*', 'kind', a_verb, 'by', a_by, 'count', moved + intents,
-    'id', ARGV[12])
-end
+for i = 1, tonumber(a_tasks) do words[i] = act(ARGV[15 + i]) end
+local row = book(moved + intents, ARGV[16])
 if a_request ~= '' then
   redis.call('HSET', k_requests, a_request,
-    '0|' .. int(now) .. '|' .. table.concat(deliver, ',') .. '|' .. table.concat(words, ','))
+    '0|' .. int(now) .. '|' .. table.concat(deliver, ',') .. '|' .. row .. '|' .. table.concat(words, ','))
 end
 if a_verb == 'cancel' then tally('cancelled', moved) end
 count(counts)
 if woken then wake() end
-return {now, table.concat(deliver, ','), unpack(words)}
+return {now, table.concat(deliver, ','), row, unpack(words)}
