@@ -48,7 +48,18 @@ _OPERATES = (
 )
 # Scripts that only operators send, and those that producers send.
 _ACTS = frozenset(
-    {"drop", "edit", "import", "limit", "moves", "pause", "repair", "rescore", "run_group", "schedule_act"}
+    {
+        "drop",
+        "edit",
+        "import",
+        "limit",
+        "moves",
+        "pause",
+        "repair",
+        "rescore",
+        "run_group",
+        "schedule_act",
+    }
 )
 _SENDS = frozenset(
     {"enqueue", "register", "edges", "deliver", "moves", "schedule_act", "schedule_put", "waits"}
