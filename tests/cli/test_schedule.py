@@ -23,7 +23,8 @@ def fire(planner: Planner) -> str:
     planner.rig.now_ms += MINUTE_MS
     due = planner.due().schedules[0]
     # On time, wherever in its minute the test began.
-    planner.fire(due, due.due_ms)
+    planner.rig.now_ms = due.due_ms
+    planner.fire(due, planner.rig.now_ms)
     planner.advance(due, due.due_ms + MINUTE_MS)
     return f"cron:{due.name}:{due.due_ms // 1000}"
 
