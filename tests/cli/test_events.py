@@ -61,6 +61,7 @@ def test_no_events_say_how_to_see_more(rediq: Rediq, desk: Desk) -> None:
     assert ended.err == "Nothing is noted. To see every transition: rediq events --follow\n"
 
 
+@pytest.mark.slow
 def test_following_streams_each_transition_until_ctrl_c(server: dict[str, str], desk: Desk) -> None:
     rig = desk.queue("payment")
     (bad,) = desk.dead("payment", 1)

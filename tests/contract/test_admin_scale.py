@@ -77,6 +77,7 @@ def test_a_page_of_many_is_read_without_looking_at_the_others(desk: Desk) -> Non
     assert "keys" not in watch.commands()
 
 
+@pytest.mark.slow
 def test_a_retry_of_one_cause_reads_no_other_task(desk: Desk) -> None:
     at_ms = desk.server_ms() - 1_000
     ids = seed(desk.client, NAMESPACE, "q", "dead", 6_000, at_ms=at_ms, causes=CAUSES)
