@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tests.cli.conftest import Rediq
