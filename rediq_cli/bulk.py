@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from rediq_cli.actions import Action, Asking, needs_state
 from rediq_cli.awaiting import await_ends
+from rediq_cli.bulk_options import Bulk, Told
 from rediq_cli.bulk_report import Plan, judge, sample_lines, show_plan, show_report
 from rediq_cli.confirm import ask_name, ask_yes
 from rediq_cli.interrupting import stop_on_interrupt
@@ -34,33 +35,26 @@ if TYPE_CHECKING:
 SAMPLE_TASKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The options that bulk verbs share.
+@dataclass(frozen=True)
+class Choices(Bulk):
+    """What a bulk verb was told: what all take, and what only some do.
 
     Attributes:
-        is_yes: Answers a y/N question.
-        confirmed: Answers a typed one.
-        is_dry: Only count and show.
         is_hard: For good, not to trash.
         is_forced: Kill what does not stop by itself.
-        reason: Why, for the audit.
-        rate: Most tasks, such as "5/s"; None for as fast as it goes.
-        save: File for copies of the tasks, or None.
         due_ms: When rescheduled tasks are due, in epoch ms.
         wait_ms: Wait so long for running tasks that were told to stop; 0 does not wait.
     """
 
-    is_yes: bool = False
-    confirmed: str | None = None
-    is_dry: bool = False
     is_hard: bool = False
     is_forced: bool = False
-    reason: str = ""
-    rate: str | None = None
-    save: str | None = None
     due_ms: int = 0
     wait_ms: int = 0
+
+    @classmethod
+    def of(cls, bulk: Bulk, **more: Unpack[Told]) -> Choices:
+        """Add to what all verbs take what this one was told."""
+        return cls(**vars(bulk), **more)
 
 
 def read_where(words: Sequence[str]) -> Where:

@@ -2,7 +2,8 @@
 
 A command is a function whose first parameter is its `Session`. Typer sees it under a signature
 in which the session is replaced by the global options; the function stays as it is written. What
-Typer cannot know, the examples, is kept beside the command for help and completion.
+Typer cannot know, the examples, is kept beside the command for help and completion. Options that
+several commands share are a dataclass: a parameter of that type stands for its fields.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Concatenate, ParamSpec, get_args
 
 import typer
@@ -67,12 +68,21 @@ class Leaf:
     Attributes:
         verb: Its last word.
         help: What its help says.
-        parameters: Its own parameters, without the session.
+        parameters: Its own parameters, without the session; bundles taken apart.
+        bundles: Parameter to the dataclass of shared options that it is given.
     """
 
     verb: str
     help: LeafHelp
     parameters: tuple[inspect.Parameter, ...]
+    bundles: Mapping[str, type]
+
+    def arguments(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return what the function is called with, from the values of the parameters."""
+        own = {parameter.name: values[parameter.name] for parameter in self.parameters}
+        for name, bundle in self.bundles.items():
+            own[name] = bundle(**{field: own.pop(field) for field in _fields(bundle)})
+        return own
 
 
 class Group:
@@ -110,10 +120,17 @@ class Group:
         def register(
             function: Callable[Concatenate[Session, P], None],
         ) -> Callable[Concatenate[Session, P], None]:
-            parameters = tuple(inspect.signature(function, eval_str=True).parameters.values())[1:]
+            declared = tuple(inspect.signature(function, eval_str=True).parameters.values())[1:]
+            bundles = {each.name: each.annotation for each in declared if _is_bundle(each)}
+            parameters = tuple(
+                parameter
+                for each in declared
+                for parameter in (_fields(each.annotation).values() if _is_bundle(each) else [each])
+            )
             path = verb if self.is_single else f"{self.noun} {verb}"
             shown = tuple(map(_parameter_help, parameters))
-            leaf = Leaf(verb, LeafHelp(path, _description(function), examples, shown), parameters)
+            text = LeafHelp(path, _description(function), examples, shown)
+            leaf = Leaf(verb, text, parameters, bundles)
             self.leaves[verb] = leaf
             callback = _callback(leaf, function)
             for name in filter(None, (verb, VERB_ALIASES.get(verb))):
@@ -123,15 +140,22 @@ class Group:
         return register
 
 
+def _is_bundle(parameter: inspect.Parameter) -> bool:
+    return isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)
+
+
+def _fields(bundle: type) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(bundle, eval_str=True).parameters
+
+
 def _callback(leaf: Leaf, function: Callable[..., None]) -> Callable[..., None]:
     """Return what Typer calls: it reads the global options and hands on a session."""
 
     def callback(**values: object) -> None:
-        own = {parameter.name: values[parameter.name] for parameter in leaf.parameters}
         options = _options({name: values[name] for name in _GLOBALS})
         try:
             with Session(options) as session:
-                function(session, **own)
+                function(session, **leaf.arguments(values))
         except BrokenPipeError as error:
             raise ReaderGoneError from error
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rediq_cli.commands.bulk_options import Confirm, DryRun, Hard, Pace, Reason, Save, Yes
+from rediq_cli.bulk_options import NO_BULK, Bulk, Confirm, Hard
 from rediq_cli.leaf import Group
 from rediq_cli.output.humanise import ago
 from rediq_cli.output.neutralise import safe
@@ -232,27 +232,14 @@ def flush(
         str, typer.Argument(metavar="SEL", help="STATE:QUEUE, or a queue for its pending tasks")
     ],
     is_hard: Hard = False,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    rate: Pace = None,
-    save: Save = None,
-    reason: Reason = "",
+    bulk: Bulk = NO_BULK,
 ) -> None:
     """Delete all tasks of a queue in one state."""
     from rediq_cli.actions import FLUSH
     from rediq_cli.bulk import Choices, act
     from rediq_core.model.where import parse_where
 
-    choices = Choices(
-        is_yes=is_yes,
-        confirmed=confirm,
-        is_dry=is_dry,
-        is_hard=is_hard,
-        rate=rate,
-        save=save,
-        reason=reason,
-    )
+    choices = Choices.of(bulk, is_hard=is_hard)
     act(session, FLUSH, parse_where([selector]).for_flush(), choices)
 
 

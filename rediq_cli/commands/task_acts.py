@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
-from rediq_cli.commands.bulk_options import (
-    Confirm,
-    DryRun,
-    Hard,
-    Pace,
-    Reason,
-    Save,
-    Words,
-    Yes,
-)
+from rediq_cli.bulk_options import NO_BULK, Bulk, Hard, Told, Words
 from rediq_cli.commands.task_group import GROUP
 from rediq_cli.session import Session
 
@@ -32,26 +23,10 @@ from rediq_cli.session import Session
 def retry(
     session: Session,
     where: Words,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    rate: Pace = None,
-    save: Save = None,
-    reason: Reason = "",
+    bulk: Bulk = NO_BULK,
 ) -> None:
     """Run dead, retrying or cancelled tasks again, with fresh attempts."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(
-        is_yes=is_yes,
-        confirmed=confirm,
-        is_dry=is_dry,
-        rate=rate,
-        save=save,
-        reason=reason,
-    )
-    act(session, ACTIONS["retry"], read_where(where), choices)
+    _act(session, "retry", where, bulk)
 
 
 @GROUP.leaf(
@@ -61,26 +36,10 @@ def retry(
 def run(
     session: Session,
     where: Words,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    rate: Pace = None,
-    save: Save = None,
-    reason: Reason = "",
+    bulk: Bulk = NO_BULK,
 ) -> None:
     """Make delayed or retrying tasks due now, with the attempts they have left."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(
-        is_yes=is_yes,
-        confirmed=confirm,
-        is_dry=is_dry,
-        rate=rate,
-        save=save,
-        reason=reason,
-    )
-    act(session, ACTIONS["run"], read_where(where), choices)
+    _act(session, "run", where, bulk)
 
 
 @GROUP.leaf(
@@ -103,35 +62,19 @@ def cancel(
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="TIME", help="of --wait (60s)")
     ] = None,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    rate: Pace = None,
-    save: Save = None,
-    reason: Reason = "",
+    bulk: Bulk = NO_BULK,
 ) -> None:
     """Cancel tasks; running ones are asked to stop.
 
     An async handler is cancelled within a second, a plain one sees ctx.cancelled. --force kills a
     handler's process, and leaves a thread behind.
     """
-    from rediq_cli.actions import ACTIONS
     from rediq_cli.awaiting import END_MS
-    from rediq_cli.bulk import Choices, act, read_where
     from rediq_core.model.durations import duration_ms
 
     wait_ms = END_MS if timeout is None else duration_ms(timeout, "timeout")
-    choices = Choices(
-        is_yes=is_yes,
-        confirmed=confirm,
-        is_dry=is_dry,
-        is_forced=is_forced,
-        rate=rate,
-        save=save,
-        reason=reason,
-        wait_ms=wait_ms if is_waiting or timeout is not None else 0,
-    )
-    act(session, ACTIONS["cancel"], read_where(where), choices)
+    wait_ms = wait_ms if is_waiting or timeout is not None else 0
+    _act(session, "cancel", where, bulk, is_forced=is_forced, wait_ms=wait_ms)
 
 
 @GROUP.leaf(
@@ -147,27 +90,10 @@ def delete(
     session: Session,
     where: Words,
     is_hard: Hard = False,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    rate: Pace = None,
-    save: Save = None,
-    reason: Reason = "",
+    bulk: Bulk = NO_BULK,
 ) -> None:
     """Delete tasks; for 24 h they can be restored, unless --hard."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(
-        is_yes=is_yes,
-        confirmed=confirm,
-        is_dry=is_dry,
-        is_hard=is_hard,
-        rate=rate,
-        save=save,
-        reason=reason,
-    )
-    act(session, ACTIONS["delete"], read_where(where), choices)
+    _act(session, "delete", where, bulk, is_hard=is_hard)
 
 
 @GROUP.leaf(
@@ -177,26 +103,10 @@ def delete(
 def restore(
     session: Session,
     where: Words,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    rate: Pace = None,
-    save: Save = None,
-    reason: Reason = "",
+    bulk: Bulk = NO_BULK,
 ) -> None:
     """Take tasks out of the trash, to where they were."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
-
-    choices = Choices(
-        is_yes=is_yes,
-        confirmed=confirm,
-        is_dry=is_dry,
-        rate=rate,
-        save=save,
-        reason=reason,
-    )
-    act(session, ACTIONS["restore"], read_where(where), choices)
+    _act(session, "restore", where, bulk)
 
 
 @GROUP.leaf(
@@ -215,34 +125,25 @@ def reschedule(
     at: Annotated[
         str | None, typer.Option("--at", metavar="WHEN", help="due then: 2026-02-07T10:00")
     ] = None,
-    is_yes: Yes = False,
-    confirm: Confirm = None,
-    is_dry: DryRun = False,
-    rate: Pace = None,
-    save: Save = None,
-    reason: Reason = "",
+    bulk: Bulk = NO_BULK,
 ) -> None:
     """Give pending, delayed or retrying tasks another time."""
-    from rediq_cli.actions import ACTIONS
-    from rediq_cli.bulk import Choices, act, read_where
     from rediq_cli.producing import read_instant
     from rediq_core.errors import InvalidOption
     from rediq_core.model.durations import duration_ms
 
     if (delay is None) == (at is None):
         raise InvalidOption("give either --delay or --at.")
-    wanted = read_where(where)
     if at is not None:
         due_ms = round(read_instant(at).timestamp() * 1000)
     else:
         due_ms = session.admin.access.now_ms() + duration_ms(delay or "", "--delay")
-    choices = Choices(
-        is_yes=is_yes,
-        confirmed=confirm,
-        is_dry=is_dry,
-        due_ms=due_ms,
-        rate=rate,
-        save=save,
-        reason=reason,
-    )
-    act(session, ACTIONS["reschedule"], wanted, choices)
+    _act(session, "reschedule", where, bulk, due_ms=due_ms)
+
+
+def _act(session: Session, verb: str, where: list[str], bulk: Bulk, **more: Unpack[Told]) -> None:
+    """Do one verb to what a WHERE picks; `more` is what only this verb was told."""
+    from rediq_cli.actions import ACTIONS
+    from rediq_cli.bulk import Choices, act, read_where
+
+    act(session, ACTIONS[verb], read_where(where), Choices.of(bulk, **more))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rediq_cli.commands.bulk_options import DryRun, Reason, Words, Yes
+from rediq_cli.bulk_options import DryRun, Reason, Words, Yes
 from rediq_cli.commands.task_group import GROUP
 from rediq_cli.session import Session
 

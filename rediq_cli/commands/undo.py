@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rediq_cli.commands.bulk_options import Reason
+from rediq_cli.bulk_options import Reason
 from rediq_cli.leaf import Group
 from rediq_cli.session import Session
 
