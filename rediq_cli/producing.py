@@ -1,4 +1,4 @@
-"""Turn what `task enqueue` was given into a Task, and find the queue it belongs to.
+"""Turn what a command was given into a Task, and find the queue it belongs to.
 
 Values are read here, once; whether they are allowed is `Task`'s decision. It sends nothing.
 """
@@ -10,11 +10,40 @@ import sys
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import Unpack
 
+from rediq_cli.session import Session
+from rediq_cli.task_options import TaskWords
 from rediq_core.errors import InvalidOption
 from rediq_core.model.durations import duration_ms
-from rediq_core.model.task import DEFAULT_QUEUE
+from rediq_core.model.task import DEFAULT_QUEUE, Task, TaskOptions
 from rediq_core.model.views import WorkerView
+
+
+def make_task(
+    session: Session, task_type: str, words: TaskWords, **options: Unpack[TaskOptions]
+) -> Task[object]:
+    """Make a task of what was typed; says on stderr which queue it chose, if none was named.
+
+    Args:
+        session: For the workers that are asked which queue they take the type from.
+        task_type: The type.
+        words: What was typed.
+        options: What only this command takes.
+
+    Raises:
+        InvalidOption: Something of it is not allowed.
+    """
+    content = None if words.payload is None else read_payload(words.payload)
+    queue = words.queue
+    if queue is None:
+        queue, why = announced_queue(task_type, session.admin.workers())
+        session.say.note(f"Queue {queue}: {why}.")
+    options["queue"] = queue
+    options["priority"] = words.priority
+    options["max_retry"] = words.max_retry
+    options["timeout"] = words.timeout
+    return Task(task_type, content, **options)
 
 
 def read_payload(text: str) -> object:

@@ -9,7 +9,7 @@ import typer
 from rediq_cli.leaf import Group
 from rediq_cli.output.neutralise import safe
 from rediq_cli.session import Session, actor
-from rediq_core.model.task import DEFAULT_PRIORITY
+from rediq_cli.task_options import PLAIN_TASK, TaskWords
 
 if TYPE_CHECKING:
     from rediq_core.model.schedule import ScheduleView
@@ -77,13 +77,7 @@ def add_schedule(
         str, typer.Argument(metavar="CRON", help="5 fields, 6 with seconds first, or @hourly")
     ],
     task_type: Annotated[str, typer.Argument(metavar="TYPE", help="type of its tasks")],
-    queue: Annotated[
-        str | None,
-        typer.Option("--queue", metavar="QUEUE", help="else the one live workers take it from"),
-    ] = None,
-    payload: Annotated[
-        str | None, typer.Option("--payload", metavar="JSON", help="JSON, @file, or - for stdin")
-    ] = None,
+    words: TaskWords = PLAIN_TASK,
     timezone: Annotated[
         str, typer.Option("--timezone", metavar="ZONE", help="zone of the expression (UTC)")
     ] = "UTC",
@@ -102,29 +96,13 @@ def add_schedule(
     jitter: Annotated[
         str, typer.Option("--jitter", metavar="TIME", help="run later by a fixed part of this")
     ] = "0",
-    priority: Annotated[
-        int, typer.Option("--priority", metavar="N", help="0 most urgent, 100 least (50)")
-    ] = DEFAULT_PRIORITY,
-    max_retry: Annotated[
-        int | None, typer.Option("--max-retry", metavar="N", help="retries after the first run")
-    ] = None,
-    timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="TIME", help="longest run")
-    ] = None,
 ) -> None:
     """Enqueue a task again and again; a name that is there is changed."""
-    from rediq_cli.producing import announced_queue, read_payload
+    from rediq_cli.producing import make_task
     from rediq_core.model.schedule import Schedule
-    from rediq_core.model.task import Task
 
     session.refuse_if_read_only_server()
-    content = None if payload is None else read_payload(payload)
-    if queue is None:
-        queue, why = announced_queue(task_type, session.admin.workers())
-        session.say.note(f"Queue {queue}: {why}.")
-    task: Task[object] = Task(
-        task_type, content, queue=queue, priority=priority, max_retry=max_retry, timeout=timeout
-    )
+    task = make_task(session, task_type, words)
     schedule = Schedule.of(
         name, cron, task, timezone=timezone, misfire=misfire, overlap=overlap, jitter=jitter
     )

@@ -10,6 +10,7 @@ from rediq_cli.commands import task_acts, task_files, task_graph
 from rediq_cli.commands.task_group import GROUP
 from rediq_cli.output.neutralise import safe
 from rediq_cli.session import Session, actor
+from rediq_cli.task_options import PLAIN_TASK, TaskWords
 
 # Imported for what they register.
 __all__ = ["GROUP", "task_acts", "task_files", "task_graph"]
@@ -18,7 +19,6 @@ __all__ = ["GROUP", "task_acts", "task_files", "task_graph"]
 DEFAULT_LIMIT = 50
 # Tasks that a list with terms looks at unless --scan says otherwise: about a second.
 DEFAULT_SCAN = 10_000
-DEFAULT_PRIORITY = 50
 
 
 @GROUP.leaf(
@@ -90,22 +90,13 @@ def inspect_task(
 def enqueue(
     session: Session,
     task_type: Annotated[str, typer.Argument(metavar="TYPE", help="the task's type")],
-    queue: Annotated[
-        str | None,
-        typer.Option("--queue", metavar="QUEUE", help="else the one live workers take it from"),
-    ] = None,
-    payload: Annotated[
-        str | None, typer.Option("--payload", metavar="JSON", help="JSON, @file, or - for stdin")
-    ] = None,
+    words: TaskWords = PLAIN_TASK,
     delay: Annotated[
         str | None, typer.Option("--delay", metavar="TIME", help="start this much later")
     ] = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="WHEN", help="start then: 2026-02-07T10:00")
     ] = None,
-    priority: Annotated[
-        int, typer.Option("--priority", metavar="N", help="0 most urgent, 100 least (50)")
-    ] = DEFAULT_PRIORITY,
     unique_key: Annotated[
         str | None,
         typer.Option("--unique-key", metavar="KEY", help="at most one unfinished task has it"),
@@ -120,34 +111,24 @@ def enqueue(
         list[str] | None,
         typer.Option("--depends-on", metavar="ID", help="a task that must end first; repeatable"),
     ] = None,
-    max_retry: Annotated[
-        int | None, typer.Option("--max-retry", metavar="N", help="retries after the first run")
-    ] = None,
-    timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="TIME", help="longest run")
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="NAME", help="run together with others of it")
     ] = None,
 ) -> None:
     """Add one task to a queue, and print its id."""
-    from rediq_cli.producing import announced_queue, read_instant, read_payload
-    from rediq_core.model.task import Task
+    from rediq_cli.producing import make_task, read_instant
 
     session.refuse_if_read_only_server()
-    content = None if payload is None else read_payload(payload)
-    if queue is None:
-        queue, why = announced_queue(task_type, session.admin.workers())
-        session.say.note(f"Queue {queue}: {why}.")
-    task: Task[object] = Task(
+    task = make_task(
+        session,
         task_type,
-        content,
-        queue=queue,
-        priority=priority,
+        words,
         delay=delay,
         at=None if at is None else read_instant(at),
         unique_key=unique_key,
         on_duplicate=on_duplicate,
         depends_on=[session.admin.task(word).id for word in depends_on or ()],
-        max_retry=max_retry,
-        timeout=timeout,
+        group=group,
     )
     task_id = session.client.enqueue(task)
     if task_id == task.id:

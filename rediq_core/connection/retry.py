@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rediq_core.clock import SYSTEM_CLOCK, Clock
+from rediq_core.connection.failures import NoReply
 from rediq_core.connection.translate import Fate, fate_of, translated
 from rediq_core.errors import RediqError
 
@@ -66,6 +67,7 @@ class Attempts:
         "_clock",
         "_deadline",
         "_failures",
+        "_met",
         "_policy",
         "_redirects",
         "_rng",
@@ -88,6 +90,7 @@ class Attempts:
         self._rng = rng or _RNG
         self._deadline = None if deadline_s is None else clock.monotonic() + deadline_s
         self._failures = 0
+        self._met: BaseException | None = None
         self._redirects = 0
         self.is_ambiguous = False
 
@@ -125,8 +128,11 @@ class Attempts:
         self._failures += 1
         wait = self._policy.wait_s(self._failures, self._rng)
         left = self.left_s()
+        # A last try that the deadline cut short says less than the one before it.
+        if self._met is None or was_sent or not isinstance(error, TimeoutError | NoReply):
+            self._met = error
         if left is not None and wait >= left:
-            raise self.final(error) from _cause(error)
+            raise self.final(self._met) from _cause(self._met)
         return wait
 
     def final(self, error: BaseException) -> RediqError:

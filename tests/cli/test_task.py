@@ -144,12 +144,14 @@ def test_enqueue_takes_every_option(rediq: Rediq, desk: Desk) -> None:
         *("--payload", '{"to": 7}', "--priority", "10", "--delay", "1h", "--timeout", "5s"),
         *("--max-retry", "2", "--unique-key", "to-7"),
     )
+    grouped = rediq("task", "enqueue", "mail:send", "--queue", "mail", "--group", "7", "-o", "ids")
 
     assert isinstance(ended.json, dict)
     task = desk.admin.task(ended.json["id"])
     assert (task.state, task.payload, task.priority) == (TaskState.DELAYED, {"to": 7}, 10)
     assert (task.timeout_ms, task.max_retry, task.unique_key) == (5_000, 2, "to-7")
     assert ended.json == {"id": task.id, "queue": "mail", "type": "mail:send", "is_new": True}
+    assert desk.admin.task(grouped.out.strip()).group == "7"
 
 
 def test_enqueue_at_an_instant_without_a_zone_is_local_time(rediq: Rediq, desk: Desk) -> None:

@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from rediq_core.connection.failures import ConnectionClosed, NotLoggedIn, Redirect, ReplyError
+from rediq_core.connection.failures import (
+    ConnectionClosed,
+    NoReply,
+    NotLoggedIn,
+    Redirect,
+    ReplyError,
+)
 from rediq_core.connection.retry import (
     FREE_REDIRECTS,
     RECONNECT_POLICY,
@@ -85,6 +91,31 @@ def test_a_refused_connection_is_tried_until_the_deadline_would_pass() -> None:
     assert sum(waited) == pytest.approx(0.62)  # the next wait, 0.5 s, would end past 1 s
     assert caught.value.ambiguous is False
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+
+
+@pytest.mark.parametrize("cut_short", [TimeoutError(), NoReply("no reply")])
+def test_a_last_try_cut_short_does_not_hide_why_the_others_failed(cut_short: Exception) -> None:
+    clock = ManualClock()
+    calls = attempts(clock, 0.05)
+    calls.wait_after(ConnectionRefusedError(), was_sent=False)
+    clock.now_s += 0.049
+
+    with pytest.raises(RedisUnavailable, match="connection refused") as caught:
+        calls.wait_after(cut_short, was_sent=False)
+
+    assert caught.value.ambiguous is False
+
+
+def test_a_last_try_that_was_sent_says_that_no_answer_came() -> None:
+    clock = ManualClock()
+    calls = attempts(clock, 0.05)
+    calls.wait_after(ConnectionRefusedError(), was_sent=False)
+    clock.now_s += 0.049
+
+    with pytest.raises(RedisUnavailable, match="did not answer in time") as caught:
+        calls.wait_after(TimeoutError(), was_sent=True)
+
+    assert caught.value.ambiguous is True
 
 
 def test_without_a_deadline_there_is_no_end() -> None:
