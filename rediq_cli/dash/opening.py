@@ -57,6 +57,7 @@ def run_dash(session: Session, wanted: Wanted) -> None:
 
     Raises:
         InvalidOption: The view, the theme or the WHERE does not exist, or there is no terminal.
+        RediqError: What kept a single frame from being read.
     """
     options = options_of(session, wanted)
     has_screen = sys.stdin.isatty() and sys.stdout.isatty()
@@ -70,6 +71,9 @@ def run_dash(session: Session, wanted: Wanted) -> None:
     if wanted.is_once:
         size = _size()
         sys.stdout.write(asyncio.run(one_frame(app, size)) + "\n")
+        trouble = app.snapshot.trouble
+        if trouble is not None and trouble.error is not None:
+            raise trouble.error  # a script must not take a frame of nothing for a good one
         return
     _run(app, has_mouse=wanted.has_mouse)
 

@@ -148,4 +148,4 @@ def trouble_of(error: RediqError, tries: int, retry_at_s: float) -> Trouble:
     elif isinstance(error, Refused):
         title, is_refusal = "This Redis user may not read", True
     reason = " ".join(part for part in (error.message, error.cause) if part)
-    return Trouble(title, reason, error.next_step, tries, retry_at_s, is_refusal)
+    return Trouble(title, reason, error.next_step, tries, retry_at_s, is_refusal, error)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from rediq_core.errors import RediqError
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import QueueView, TaskView, WorkerView
 from rediq_core.model.where import Where
@@ -263,6 +264,7 @@ class Trouble:
         tries: Readings that failed in a row.
         retry_at_s: When the next one starts, on the monotonic clock.
         is_refusal: Redis answers, but does not let this user read.
+        error: The error itself, for the exit code of a single frame.
     """
 
     title: str
@@ -271,6 +273,7 @@ class Trouble:
     tries: int = 1
     retry_at_s: float = 0.0
     is_refusal: bool = False
+    error: RediqError | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
