@@ -7,7 +7,6 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from tests.cli.conftest import Rediq
@@ -62,7 +61,6 @@ def test_no_events_say_how_to_see_more(rediq: Rediq, desk: Desk) -> None:
     assert ended.err == "Nothing is noted. To see every transition: rediq events --follow\n"
 
 
-@pytest.mark.slow
 def test_following_streams_each_transition_until_ctrl_c(server: dict[str, str], desk: Desk) -> None:
     rig = desk.queue("payment")
     (bad,) = desk.dead("payment", 1)
@@ -73,6 +71,8 @@ def test_following_streams_each_transition_until_ctrl_c(server: dict[str, str], 
         text=True,
         env=clean_environment(server),
         cwd=ROOT,
+        # A shell's background job, as the tests may be, ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert follower.stdout is not None
     with follower:
