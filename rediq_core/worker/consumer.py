@@ -177,7 +177,8 @@ class Consumer:
             lane.wake(is_marker=False)
         if lane.pause_until_s > now_s:
             return False
-        return bool(lane.results) or (free > 0 and lane.may_have and lane.room(free) > 0)
+        has_news = bool(lane.results) or (lane.is_doubted and lane.held > 0)
+        return has_news or (free > 0 and lane.may_have and lane.room(free) > 0)
 
     def _want(self, lane: Lane) -> tuple[int, bool]:
         """Return how many to claim, and whether a suspect may be among them."""
@@ -216,10 +217,16 @@ class Consumer:
             self._hooks.on_spent()
 
     def lose(self, queue: str, incarnation: int) -> None:
-        """The keeper says that this life's lease is gone: cancel what it claimed."""
+        """The keeper found no lease of this life: ask, and cancel what it claimed if it is lost.
+
+        It may find none where nothing is lost: its renewal overtook the claim that begins the
+        lease, or came after the settle that ended it. An exchange cannot be overtaken so: it is
+        sent by the one who claims and settles.
+        """
         for lane in self.lanes:
             if lane.queue == queue and lane.incarnation == incarnation:
-                self._lose(lane)
+                lane.is_doubted = True
+                self.ring()
 
     def _lose(self, lane: Lane) -> None:
         log.warning("lost the lease in %s; its runs are cancelled", lane.queue)

@@ -74,6 +74,7 @@ class Lane:
         look_at_s: Loop time of the next look.
         suspects: Tasks that wait to run alone.
         credit: Balance of the weighted round robin.
+        is_doubted: The keeper found no lease; the next exchange says whether it is lost.
         pause_until_s: Loop time until which Redis refusing it is not asked again.
         histogram: Counts for the queue's minute, by field, that were not sent yet.
         tallies: Counts for the parent, by type.
@@ -98,6 +99,7 @@ class Lane:
         self.look_at_s = 0.0
         self.suspects = 0
         self.credit = 0
+        self.is_doubted = False
         self.pause_until_s = 0.0
         self.histogram: dict[str, int] = {}
         self.tallies = Tallies()
@@ -129,6 +131,7 @@ class Lane:
         """Begin a new incarnation: what the old one held is not ours any more."""
         self.incarnation += 1
         self.held = 0
+        self.is_doubted = False
         self._companions = 0  # members of groups beside the first: they share its slot
         self._asker = Asker(
             self._space,
@@ -173,6 +176,7 @@ class Lane:
         self.held += len(reply.claimed) + len(reply.unreadable) - self._sent
         self._ahead_ms = reply.now_ms - self._clock.now_ms()
         self.suspects = reply.suspects
+        self.is_doubted = False
         if reply.status is ExchangeStatus.LOST:
             return False
         # Held tasks are asked for once per change of their number, not in a circle.

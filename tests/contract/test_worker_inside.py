@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from rediq_core import Client, Context, Mux, SyncContext, Task, TaskState, Worker
+from rediq_core import Client, Context, Mux, SyncContext, Task, TaskState, Worker, keys
 from rediq_core.admin import connect
 from rediq_core.errors import ConfigError, InvalidOption
 from tests.support.waiting import await_until
@@ -180,6 +180,44 @@ async def test_orders_reach_it_as_they_reach_others(redis_url: str, client: Clie
         await await_until(
             lambda: is_in(client, task_id, TaskState.CANCELLED), "cancelled", timeout_s=2
         )
+
+
+async def test_a_false_alarm_about_a_lease_cancels_nothing(
+    redis_url: str, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A renewal can overtake the claim that begins the lease, or follow the settle that ends it:
+    # then the keeper finds no lease where nothing is lost.
+    worker = Worker(mux, url=redis_url)
+    async with running(worker):
+        task_id = await client.enqueue(Task("sleep", 0.5))
+        await await_until(lambda: is_in(client, task_id, TaskState.ACTIVE), "active")
+        crew = worker._crew
+        assert crew is not None
+
+        crew.obey({"do": "lost", "queue": "default", "incarnation": 1})
+
+        assert await client.result(task_id, timeout=10) == 0.5
+        view = await client.get(task_id)
+    assert (view.attempts, view.losses) == (1, 0)
+    assert "lost the lease" not in caplog.text
+
+
+async def test_a_lease_that_is_gone_cancels_its_runs(
+    redis_url: str, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(mux, url=redis_url)
+    async with running(worker):
+        task_id = await client.enqueue(Task("sleep", 60.0, timeout="100s"))
+        await await_until(lambda: is_in(client, task_id, TaskState.ACTIVE), "active")
+        with connect(redis_url) as admin:
+            key = keys.queue_key("rediq", "default", "leases")
+            admin.access.commands([("DEL", key)], key=key)
+        crew = worker._crew
+        assert crew is not None
+
+        crew.obey({"do": "lost", "queue": "default", "incarnation": 1})
+
+        await await_until(lambda: "lost the lease of " + task_id in caplog.text, "cancelled")
 
 
 async def test_it_runs_again_after_it_was_stopped(redis_url: str, client: Client) -> None:
