@@ -166,6 +166,16 @@ def test_deleted_for_good_leaves_no_trace_but_the_books(rig: Rig, place: str) ->
     assert rig.move(MoveVerb.RESTORE, "t1").words == ("unknown",)
 
 
+def test_what_lay_in_trash_is_deleted_for_good_like_the_rest(rig: Rig) -> None:
+    seed(rig, "trash")
+    assert list(rig.hash("trashed")) == ["t1"]
+
+    # Another operation deletes it than the one that put it there.
+    assert rig.move(MoveVerb.DELETE, "t1", purge_ms=0, operation="op-2").words == ("moved",)
+
+    assert (rig.places("t1"), rig.hash("trashed"), rig.hash("tasks")) == ([], {}, {})
+
+
 def test_each_id_has_its_own_answer(rig: Rig) -> None:
     seed(rig, "dead", "t1")
     seed(rig, "pending", "t2")

@@ -70,6 +70,7 @@ end
 -- For good, by way of the trash: where this stops half way, the sweep or a repeat goes on.
 local function purge_now(id, found)
   leave_all_but(found, k_trash)
+  redis.call('HDEL', k_trashed, id)
   forget({id}, ended_as(found))
   redis.call('ZREM', k_trash, id)
   moved = moved + 1
