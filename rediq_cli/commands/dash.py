@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,8 @@ GROUP = Group("dash", is_single=True)
         ("dash", "everything at a glance; ? shows the keys"),
         ("dash dead:payment", "begin with these tasks"),
         ("dash --interval 2000", "read every two seconds"),
+        ("dash --record night.rec", "watch, and keep what is seen"),
+        ("dash --replay night.rec", "play it: space, . and , step, } to what went wrong"),
         ("dash --once", "one frame as plain text, for a pipe or a screen reader"),
     ],
 )
@@ -32,6 +35,13 @@ def dash(
     once: Annotated[bool, typer.Option("--once", help="print one frame and leave")] = False,
     theme: Annotated[str, typer.Option("--theme", metavar="NAME", help="colours")] = "",
     view: Annotated[str, typer.Option("--view", metavar="NAME", help="the first view")] = "",
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE", help="keep what is read, for --replay"),
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="FILE", help="play a recording, no server")
+    ] = None,
     no_mouse: Annotated[bool, typer.Option("--no-mouse", help="leave the mouse alone")] = False,
 ) -> None:
     """Watch and repair queues, full screen, with the keyboard.
@@ -48,5 +58,7 @@ def dash(
         theme=theme,
         view=view,
         has_mouse=not no_mouse,
+        record=record,
+        replay=replay,
     )
     run_dash(session, wanted)

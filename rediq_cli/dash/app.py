@@ -73,7 +73,7 @@ class Dash(Stage):
         self._skew_ms = 0
         self._places: list[Place] = []
         self._views: dict[ViewName, View] = {}
-        self._badge = ""
+        self._badge = options.badge
 
     async def on_mount(self) -> None:
         """Begin: colours, the first view, the poller, the clock."""
@@ -360,6 +360,8 @@ class Dash(Stage):
                 self._set_interval(command.interval_s)
             case "quit":
                 self.exit(return_code=0)
+            case "moment":
+                self.say("Nothing is replayed here: rediq dash --replay FILE", "warn")
             case _:
                 key = next(key for key in KEYS if key.id == command.text)
                 await self.run_action(key.action)

@@ -42,6 +42,7 @@ class Pulse(NamedTuple):
         behind: Snapshots that came since.
         skew_ms: By how much this machine's clock differs from the server's.
         badge: A word before everything, such as "REPLAY", or "".
+        replaying: How a recording plays, or "" when this is live.
     """
 
     now_s: float
@@ -50,6 +51,7 @@ class Pulse(NamedTuple):
     behind: int = 0
     skew_ms: int = 0
     badge: str = ""
+    replaying: str = ""
 
 
 def header_left(
@@ -58,7 +60,8 @@ def header_left(
     """Return the parts of the header from the left, the least important last."""
     name: list[Line] = [(Span("rediq", "bold"),)]
     if pulse.badge:
-        name.append((Span(f" {pulse.badge} ", "badge"),))
+        problem = scene.snapshot.problems.get("recording", "")
+        name.append((Span(f" {problem or pulse.badge} ", "alarm" if problem else "badge"),))
     if options.profile:
         role = "alarm" if options.is_protected else "badge"
         edges = ("▏", "▕") if scene.look.has_unicode else ("[", "]")
@@ -109,6 +112,8 @@ def _figures(snapshot: Snapshot) -> list[Line]:
 def header_right(scene: Scene, pulse: Pulse) -> Line:
     """Return the state of the connection and the time."""
     snapshot = scene.snapshot
+    if pulse.replaying:
+        return (Span(pulse.replaying, "accent"), Span(f"  {clock_text(snapshot.at_ms)}"))
     if snapshot.trouble is not None:
         return _trouble(snapshot.trouble, pulse, scene)
     if not snapshot.seq:

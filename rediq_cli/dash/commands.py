@@ -6,6 +6,7 @@ nothing here touches the screen, so that the same words can be tested, completed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from rediq_cli.dash.view_model import Place, ViewName
 from rediq_core.errors import InvalidOption
 from rediq_core.model.durations import duration_ms
 from rediq_core.model.state import STATE_WORDS, TaskState
+
+_TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 
 
 class Known(NamedTuple):
@@ -36,9 +39,9 @@ class Command:
     """What a line means.
 
     Attributes:
-        kind: "goto", "theme", "range", "interval", "quit" or "key": which field counts.
+        kind: "goto", "theme", "range", "interval", "moment", "quit" or "key": which field counts.
         place: For goto.
-        text: The theme, the range, or the id of a key to press.
+        text: The theme, the range, the time of day, or the id of a key to press.
         interval_s: For interval.
     """
 
@@ -129,6 +132,13 @@ def _set(argument: str, known: Known) -> Command:
     return Command("interval", interval_s=max(duration_ms(value, "refresh") / 1_000, 0.2))
 
 
+def _moment(argument: str, known: Known) -> Command:
+    del known
+    if not _TIME.fullmatch(argument):
+        raise InvalidOption(f"{argument!r} is no time of day.", next_step="goto 14:01")
+    return Command("moment", text=argument)
+
+
 def _unknown(message: str, word: str, known: Sequence[str]) -> InvalidOption:
     from difflib import get_close_matches  # noqa: PLC0415 - only for a typing error
 
@@ -155,6 +165,7 @@ WORDS: dict[str, Word] = {
         *map(_view, ViewName),
         Word("range", "RANGE", "time range of the charts", _range),
         Word("theme", "NAME", "colours", _theme),
+        Word("goto", "TIME", "a time of day of a recording", _moment),
         Word("set", "refresh 2s", "time between readings", _set),
         Word("help", "", "all keys", lambda *_: Command("key", text="help")),
         Word("freeze", "", "freeze the display", lambda *_: Command("key", text="freeze")),

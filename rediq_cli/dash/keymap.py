@@ -81,6 +81,8 @@ _WRITTEN = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "exclamation_mark": "!",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "pagedown": "PgDn",
@@ -105,6 +107,7 @@ def _written(key: str) -> str:
 
 
 _G, _T, _Q, _K = Scope.GLOBAL, Scope.TABLE, Scope.QUEUES, Scope.TASKS
+_R = Scope.REPLAY
 
 KEYS: tuple[Key, ...] = (
     Key("help", "question_mark,f1", "help", "this help", _G, "help", 90),
@@ -202,6 +205,27 @@ KEYS: tuple[Key, ...] = (
     Key("task.next", "n", "neighbour(1)", "next task", Scope.DRAWER, "next", 12),
     Key("task.previous", "N", "neighbour(-1)", "previous task", Scope.DRAWER),
     Key("hex", "x", "hex", "payload as bytes, and back", Scope.DRAWER, "hex", 40),
+    Key("replay.toggle", "space", "replay_toggle", "play or pause", _R, "play", 2, shown="spc"),
+    Key("replay.step", "full_stop", "replay_step(1)", "next reading", _R, "step", 3),
+    Key("replay.back", "comma", "replay_step(-1)", "previous reading", _R, "back", 4),
+    Key("replay.faster", "greater_than_sign", "replay_speed(1)", "play faster", _R, "faster", 6),
+    Key("replay.slower", "less_than_sign", "replay_speed(-1)", "play slower", _R),
+    Key(
+        "replay.moment",
+        "right_curly_bracket",
+        "replay_moment(1)",
+        "next moment that needed attention",
+        _R,
+        "attention",
+        5,
+    ),
+    Key(
+        "replay.moment.back",
+        "left_curly_bracket",
+        "replay_moment(-1)",
+        "the moment before that needed attention",
+        _R,
+    ),
     Key("secrets", "v", "secrets", "show or hide secret fields", Scope.DRAWER),
 )
 
@@ -215,7 +239,8 @@ def bindings(scope: Scope) -> list[BindingType]:
             key.text,
             show=False,
             # Ctrl-C quits from everywhere, also from a field that is being typed in.
-            priority=key.id == "quit",
+            # The keys of a replay take Space from the marks, which lead nowhere there.
+            priority=key.id == "quit" or scope is Scope.REPLAY,
         )
         for key in KEYS
         if key.scope is scope

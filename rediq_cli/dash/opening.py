@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rediq_cli.dash.app import Dash
 from rediq_cli.dash.options import DashOptions
@@ -42,6 +43,8 @@ class Wanted:
         theme: Name of a theme, or "".
         view: Name of the first view, or "".
         has_mouse: Take the mouse.
+        record: File that readings are written to, or None.
+        replay: File that is played instead of a server, or None.
     """
 
     where: tuple[str, ...] = ()
@@ -50,6 +53,8 @@ class Wanted:
     theme: str = ""
     view: str = ""
     has_mouse: bool = True
+    record: Path | None = None
+    replay: Path | None = None
 
 
 def run_dash(session: Session, wanted: Wanted) -> None:
@@ -59,7 +64,8 @@ def run_dash(session: Session, wanted: Wanted) -> None:
         InvalidOption: The view, the theme or the WHERE does not exist, or there is no terminal.
         RediqError: What kept a single frame from being read.
     """
-    options = options_of(session, wanted)
+    if wanted.record is not None and wanted.replay is not None:
+        raise InvalidOption("--record and --replay do not go together.")
     has_screen = sys.stdin.isatty() and sys.stdout.isatty()
     if not wanted.is_once and not has_screen:
         raise InvalidOption(
@@ -67,7 +73,7 @@ def run_dash(session: Session, wanted: Wanted) -> None:
             cause="Input or output is not one.",
             next_step="For one frame: rediq dash --once     For figures: rediq queue list",
         )
-    app = Dash(_source(session), options)
+    app = _replay(session, wanted.replay, wanted) if wanted.replay else _live(session, wanted)
     if wanted.is_once:
         size = _size()
         sys.stdout.write(asyncio.run(one_frame(app, size)) + "\n")
@@ -76,6 +82,30 @@ def run_dash(session: Session, wanted: Wanted) -> None:
             raise trouble.error  # a script must not take a frame of nothing for a good one
         return
     _run(app, has_mouse=wanted.has_mouse)
+
+
+def _live(session: Session, wanted: Wanted) -> Dash:
+    options = options_of(session, wanted)
+    if wanted.record is None:
+        return Dash(_source(session), options)
+    from rediq_cli.dash.record import Recorder, RecordingSource  # noqa: PLC0415 - start-up
+
+    recorder = Recorder(
+        wanted.record,
+        label=options.label,
+        profile=options.profile,
+        secret_fields=options.secret_fields,
+    )
+    source = RecordingSource(_source(session), recorder)
+    return Dash(source, replace(options, badge="REC"))
+
+
+def _replay(session: Session, path: Path, wanted: Wanted) -> Dash:
+    """Return a dashboard over a file; no configuration is read and no server is asked."""
+    from rediq_cli.dash.recording import Recording  # noqa: PLC0415 - start-up
+    from rediq_cli.dash.replay_app import ReplayDash  # noqa: PLC0415 - start-up
+
+    return ReplayDash(Recording(path), _looks(session, wanted))
 
 
 def _run(app: Dash, *, has_mouse: bool) -> None:
@@ -93,7 +123,19 @@ def options_of(session: Session, wanted: Wanted) -> DashOptions:
     Raises:
         InvalidOption: The view, the theme or the WHERE does not exist.
     """
-    server, terminal = session.server, session.out.terminal
+    options, server = _looks(session, wanted), session.server
+    return replace(
+        options,
+        label=server.safe_url,
+        profile=server.profile,
+        is_read_only=session.options.is_read_only or server.is_read_only,
+        is_protected=server.is_protected,
+        secret_fields=server.redact,
+    )
+
+
+def _looks(session: Session, wanted: Wanted) -> DashOptions:
+    """Return what the command line alone decides."""
     view = _view(wanted)
     parse_where(wanted.where)
     if wanted.theme and wanted.theme not in _theme_names():
@@ -102,18 +144,13 @@ def options_of(session: Session, wanted: Wanted) -> DashOptions:
         )
     has_colour = session.options.has_color and not os.environ.get("NO_COLOR")
     return DashOptions(
-        label=server.safe_url,
-        profile=server.profile,
         interval_s=wanted.interval_ms / 1_000,
-        is_read_only=session.options.is_read_only or server.is_read_only,
-        is_protected=server.is_protected,
         theme=wanted.theme,
         view=view,
         where=" ".join(wanted.where),
         has_mouse=wanted.has_mouse,
         has_colour=has_colour,
-        has_unicode=terminal.has_unicode and os.environ.get("TERM") != "linux",
-        secret_fields=server.redact,
+        has_unicode=session.out.terminal.has_unicode and os.environ.get("TERM") != "linux",
     )
 
 

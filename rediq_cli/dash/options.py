@@ -28,6 +28,7 @@ class DashOptions:
         has_mouse: Take the mouse.
         has_colour: Use colours.
         has_unicode: The terminal can show more than ASCII.
+        badge: A word in the header, such as "REC", or "".
         secret_fields: Names of fields whose values are hidden.
     """
 
@@ -42,4 +43,5 @@ class DashOptions:
     has_mouse: bool = True
     has_colour: bool = True
     has_unicode: bool = True
+    badge: str = ""
     secret_fields: Sequence[str] = SECRET_FIELDS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rediq_cli.dash.attention import find_attention
@@ -142,11 +143,10 @@ class RedisSource:
         extra: dict[str, object] = {}
         tasks = self._guarded("tasks", problems, lambda: self._tasks(demand))
         detail = self._guarded("task", problems, lambda: self._detail(demand))
-        part = PARTS.get(demand.view)
-        if part is not None:
-            extra[demand.view] = self._guarded(
-                demand.view.value, problems, lambda: part(self._admin)
-            )
+        for view in dict.fromkeys((demand.view, *demand.also)):
+            part = PARTS.get(view)
+            if part is not None:
+                extra[view] = self._guarded(view.value, problems, partial(part, self._admin))
         self._seq += 1
         ended_s = self._clock.monotonic()
         return Snapshot(

@@ -61,6 +61,9 @@ class Stage(App[int]):
         (44, "-vtall"),
     ]
 
+    # Scopes of keys that work over every view.
+    own_scopes: ClassVar[tuple[Scope, ...]] = ()
+
     def __init__(self, options: DashOptions, clock: Clock) -> None:
         """Take how to begin, and the clock for times of day."""
         # The terminal's own colours are what is left when no others are wanted.
@@ -133,7 +136,7 @@ class Stage(App[int]):
 
     def _show_keys(self, view: View, scene: Scene) -> None:
         bar = self.query_one(KeyBar)
-        bar.keys = footer_keys(view.scopes())
+        bar.keys = footer_keys((*self.own_scopes, *view.scopes()))
         is_off = self.options.is_read_only or scene.snapshot.trouble is not None
         bar.off = frozenset(key.id for key in KEYS if key.is_write and is_off)
         is_root = scene.place == Place(scene.place.view)
@@ -152,7 +155,7 @@ class Stage(App[int]):
 
     async def show_help(self, view: View) -> None:
         """Show all keys, those of a view first."""
-        await self.push_screen(Help(view.scopes()))
+        await self.push_screen(Help((*self.own_scopes, *view.scopes())))
 
     def action_next_theme(self) -> None:
         """Go to the next of our themes."""

@@ -65,6 +65,7 @@ class Demand:
         where: Search for this instead of reading a page, or None.
         task_id: Read this task too, or "".
         range_name: Range of the charts.
+        also: Read what these views need as well.
     """
 
     view: ViewName = ViewName.OVERVIEW
@@ -76,6 +77,7 @@ class Demand:
     where: Where | None = None
     task_id: str = ""
     range_name: str = "5m"
+    also: tuple[ViewName, ...] = ()
 
     def is_same_list(self, other: Demand) -> bool:
         """Say whether both ask for rows of the same list, wherever in it."""
