@@ -15,6 +15,7 @@ BIN := $(VENV)/bin
 # A stamp says which lock file, and which project file, the environment was made from.
 PYTHON_STAMP := $(VENV)/.stamp-python
 RUN_STAMP := $(VENV)/.stamp-run
+EXAMPLES_STAMP := $(VENV)/.stamp-examples
 DEV_STAMP := $(VENV)/.stamp-dev
 # Chosen by running it: a version manager's shim is on PATH and may still fail.
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3 python)
@@ -34,7 +35,7 @@ install: $(RUN_STAMP) ## Make .venv with everything to run Rediq
 
 dev: $(DEV_STAMP) ## Make .venv with everything to change Rediq
 
-demo: $(RUN_STAMP) ## Run the order system on an embedded server
+demo: $(if $(findstring --full,$(ARGS)),$(EXAMPLES_STAMP),$(RUN_STAMP)) ## Run the order system on an embedded server; ARGS=--full for all of it
 	$(BIN)/rediq demo $(ARGS)
 
 test: $(DEV_STAMP) ## Run the tests, but for the slow ones
@@ -59,6 +60,7 @@ format: $(DEV_STAMP) ## Format and fix what can be fixed
 
 lock: ## Rewrite the hash locks from requirements/*.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes requirements/run.in -o requirements/run.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes requirements/examples.in -o requirements/examples.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes requirements/dev.in -o requirements/dev.lock
 
 clean: ## Remove the environment and caches
@@ -96,6 +98,12 @@ $(RUN_STAMP): $(PYTHON_STAMP) requirements/run.lock pyproject.toml
 	@echo "Installing what Rediq runs on (requirements/run.lock)"
 	@$(PIP) --require-hashes -r requirements/run.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The order system's API, which is no part of Rediq.
+$(EXAMPLES_STAMP): $(RUN_STAMP) requirements/examples.lock
+	@echo "Installing what the order system's API needs (requirements/examples.lock)"
+	@$(PIP) --require-hashes -r requirements/examples.lock
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP) requirements/dev.lock

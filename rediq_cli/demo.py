@@ -1,18 +1,22 @@
 """The demo: real server, real worker process, real tasks; every figure is read back from them.
 
-Each order is a chain of four tasks whose ids follow from the first, so the demo can look every
-task up afterwards. The server is stopped again only if it was started here.
+Each order is paid and shipped through the shop of the example, and five of its tasks are looked up
+until all have ended. The server is stopped again only if it was started here. What drives all of
+the example, over its HTTP API, is `demo_full.py`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
 import threading
+import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from rediq_cli.output.json import Json
 from rediq_cli.session import Session
-from rediq_core import SyncClient, embedded
+from rediq_core import Client, SyncClient, embedded
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import ConfigError, TaskNotFound
 from rediq_core.model.ids import derived_id
@@ -34,7 +38,12 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 LIMIT_S = 80.0
 # Seconds between looks at the orders.
 LOOK_S = 0.25
-_STEPS = ("inventory", "payment", "notifications", "shipping")
+# Different goods in the shop.
+_PRODUCTS = 7
+# What comes of an order, in order: its tasks by queue, and the second one in `inventory`.
+_STEPS = ("inventory", "payment", "notifications", "commit", "shipping")
+# For the worker: no waiting for the bank or the SMS service, and no port that may be taken.
+_QUICK = {"PAYMENT_RETRY_SECONDS": "2", "SMS_RATE_LIMIT": "60000", "METRICS_ENABLED": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,41 +131,62 @@ def run_demo(session: Session, *, orders: int, rate: float, seed: str) -> Report
     Raises:
         ConfigError: The examples are not here, or the orders did not settle in time.
     """
+    open_examples()
+    running = embedded.ensure()
+    session.say.note(f"server  {running.engine.label} at {running.url}")
+    # Beside the server's data: tasks that an aborted demo left find the orders they are about.
+    shop = {"ORDER_LEDGER": str(running.data_dir / "orders.sqlite3"), "REDIQ_DEMO_SEED": seed}
+    try:
+        with OrderWorker(running.url, {**_QUICK, **shop}) as worker:
+            session.say.note(f"worker  process {worker.pid}, inventory, payment, shipping, SMS")
+            return _drive(session, running.url, shop["ORDER_LEDGER"], orders, rate, worker)
+    finally:
+        if running.started:
+            embedded.stop()
+
+
+def open_examples() -> None:
+    """Let the order system be imported.
+
+    Raises:
+        ConfigError: This is not a checkout.
+    """
     if not (EXAMPLES / "order_system").is_dir():
         raise ConfigError(
             "the order system is not here.",
             cause=f"{EXAMPLES} has no order_system: this is not a checkout.",
             next_step="Run it from a checkout: make demo",
         )
-    running = embedded.ensure()
-    session.say.note(f"server  {running.engine.label} at {running.url}")
-    try:
-        with tempfile.TemporaryFile() as log, _worker(running.url, seed, log.fileno()) as worker:
-            session.say.note(f"worker  process {worker.pid}, {', '.join(_STEPS)}")
-            return _drive(session, running.url, orders, rate, worker)
-    finally:
-        if running.started:
-            embedded.stop()
+    if str(EXAMPLES) not in sys.path:
+        sys.path.insert(0, str(EXAMPLES))
 
 
-class _worker:  # noqa: N801  # reads as a with-statement's noun
-    """A worker process for the length of a with-block."""
+class OrderWorker:
+    """A worker process of the order system, for the length of a with-block."""
 
-    def __init__(self, url: str, seed: str, log: int) -> None:
-        environment = {**os.environ, "PAYMENT_RETRY_SECONDS": "2", "REDIQ_DEMO_SEED": seed}
-        environment["REDIQ_URL"] = url
+    def __init__(self, url: str, settings: Mapping[str, str], *words: str) -> None:
+        """Prepare it.
+
+        Args:
+            url: The server.
+            settings: Environment beside ours.
+            words: More words for `rediq worker start`.
+        """
+        self._words = words
+        self._environment = {**os.environ, **settings, "REDIQ_URL": url}
+
+    def __enter__(self) -> subprocess.Popen[bytes]:
+        self._log = tempfile.TemporaryFile()  # closed on leaving
         self._process = subprocess.Popen(  # noqa: S603  # our own command
             [
                 *(sys.executable, "-m", "rediq_cli", "worker", "start"),
-                *("-c", str(EXAMPLES / "order_system.toml")),
+                *("-c", str(EXAMPLES / "order_system.toml"), *self._words),
             ],
-            env=environment,
+            env=self._environment,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=self._log,
+            stderr=self._log,
         )
-
-    def __enter__(self) -> subprocess.Popen[bytes]:
         return self._process
 
     def __exit__(self, *_: object) -> None:
@@ -166,34 +196,56 @@ class _worker:  # noqa: N801  # reads as a with-statement's noun
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._log.close()
 
 
 def _drive(
-    session: Session, url: str, orders: int, rate: float, worker: subprocess.Popen[bytes]
+    session: Session,
+    url: str,
+    ledger: str,
+    orders: int,
+    rate: float,
+    worker: subprocess.Popen[bytes],
 ) -> Report:
-    sys.path.insert(0, str(EXAMPLES))
-    contracts = import_module("order_system.contracts")
     pause, began_s = threading.Event(), SYSTEM_CLOCK.monotonic()
+    placed = asyncio.run(_place(url, ledger, orders, rate))
     with SyncClient(url) as client:
-        firsts = []
-        for number in range(orders):
-            item = contracts.Item(product_id=f"p{number % 7}", quantity=1, price_cents=1999)
-            order = contracts.Inventory(order_id=number, user_id=number % 50, items=[item])
-            firsts.append(client.enqueue(contracts.INVENTORY.task(order)))
-            late_s = began_s + (number + 1) / rate - SYSTEM_CLOCK.monotonic()
-            if late_s > 0:
-                pause.wait(late_s)
-        settled: dict[str, Order] = {}
+        settled: dict[int, Order] = {}
         while len(settled) < orders:
-            for first in firsts:
-                if first not in settled and (order := _look_up(client, first)).is_settled:
-                    settled[first] = order
+            for number, tasks in enumerate(placed):
+                if number not in settled and (order := _look_up(client, tasks)).is_settled:
+                    settled[number] = order
             if sys.stderr.isatty():
                 session.say.note(f"orders  {len(settled)} of {orders} settled")
             _check_time(began_s + orders / rate, len(settled), orders, worker)
             pause.wait(LOOK_S)
     took_s = SYSTEM_CLOCK.monotonic() - began_s
-    return Report([settled[first] for first in firsts], took_s, url)
+    return Report(list(settled.values()), took_s, url)
+
+
+async def _place(url: str, path: str, orders: int, rate: float) -> list[Mapping[str, str]]:
+    """Place, pay and ship orders at a rate; returns the tasks of each."""
+    contracts, ledgers, shops = (
+        import_module(f"order_system.{name}") for name in ("contracts", "ledger", "shop")
+    )
+    began_s, run = SYSTEM_CLOCK.monotonic(), uuid.uuid4().hex
+    async with Client(url) as client:
+        with ledgers.Ledger(Path(path)) as ledger:
+            shop = shops.Shop(client, ledger)
+            for product in range(_PRODUCTS):
+                ledger.deliver(f"p{product}", orders)
+            placed = []
+            for number in range(orders):
+                item = contracts.Item(
+                    product_id=f"p{number % _PRODUCTS}", quantity=1, price_cents=1999
+                )
+                order = await shop.place(f"{run}:{number}", number % 50, [item])
+                await shop.pay(order.id, "card")
+                await shop.ship(order.id, contracts.Address(recipient=f"user {number % 50}"))
+                placed.append(shop.find(order.id).tasks)
+                late_s = began_s + (number + 1) / rate - SYSTEM_CLOCK.monotonic()
+                await asyncio.sleep(max(0.0, late_s))
+    return placed
 
 
 def _check_time(began_s: float, settled: int, orders: int, worker: subprocess.Popen[bytes]) -> None:
@@ -209,18 +261,17 @@ def _check_time(began_s: float, settled: int, orders: int, worker: subprocess.Po
         )
 
 
-def _look_up(client: SyncClient, first: str) -> Order:
-    payment = derived_id(first, 0, "payment")
+def _look_up(client: SyncClient, steps: Mapping[str, str]) -> Order:
+    payment = steps["payment"]
     ids = {
-        "inventory": first,
+        "inventory": steps["inventory"],
         "payment": payment,
         "notifications": derived_id(payment, 0, "notifications"),
-        "shipping": derived_id(payment, 1, "shipping"),
+        "commit": derived_id(payment, 1, "inventory"),
+        "shipping": steps["shipping"],
     }
     tasks: dict[str, TaskView] = {}
     for step, task_id in ids.items():
-        try:
+        with suppress(TaskNotFound):
             tasks[step] = client.get(task_id)
-        except TaskNotFound:
-            break
     return Order(tasks)

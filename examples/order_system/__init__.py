@@ -1,1 +1,1 @@
-"""An order system: inventory, payment, notification and shipping as tasks on four queues."""
+"""An order system: what happens to an order, from placing it to shipping it, as tasks on queues."""

@@ -27,9 +27,11 @@ from rediq_core.config.keypaths import KeyPath, key_lines, line_of, split_key
 from rediq_core.config.profiles import OwnProfiles, read_own
 from rediq_core.errors import ConfigError
 
-# Settings of a file in which ${NAME} is replaced by a variable: where secrets stand.
-_EXPANDED = re.compile(r"redis\.(url|password)|profiles\..*\.url")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+# Settings of a file in which ${NAME} is replaced by a variable: secrets, and rates, which differ
+# from one deployment to the next while everything else about a queue stays.
+_EXPANDED = re.compile(r"redis\.(url|password)|profiles\..*\.url|queues\..*\.rate")
+# ${NAME}, or ${NAME:-what holds where it is not set}.
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^{}]*))?\}")
 
 
 class Level(IntEnum):
@@ -260,7 +262,16 @@ def _expanded(
 
 def _with_variables(text: str, environ: Mapping[str, str], key: KeyPath, path: Path | None) -> str:
     """Replace ${NAME}; inside a longer text of a URL the value is percent-encoded."""
-    missing = [name for name in _VARIABLE.findall(text) if name not in environ]
+
+    def value_of(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        return environ[name] if default is None else environ.get(name) or default
+
+    missing = [
+        match[1]
+        for match in _VARIABLE.finditer(text)
+        if match[2] is None and match[1] not in environ
+    ]
     if missing:
         raise ConfigError(
             f"{missing[0]} is not set ([{'.'.join(key[:-1])}] {key[-1]}, {path and path.name}).",
@@ -268,5 +279,5 @@ def _with_variables(text: str, environ: Mapping[str, str], key: KeyPath, path: P
             next_step="Set it in the environment, or in a .env beside it that only you may read.",
         )
     if _VARIABLE.fullmatch(text) or key[-1] != "url":
-        return _VARIABLE.sub(lambda match: environ[match.group(1)], text)
-    return _VARIABLE.sub(lambda match: quote(environ[match.group(1)], safe=""), text)
+        return _VARIABLE.sub(value_of, text)
+    return _VARIABLE.sub(lambda match: quote(value_of(match), safe=""), text)

@@ -39,12 +39,16 @@ def test_the_environment_holds_what_the_project_declares() -> None:
     assert requirements_of("run.in") == declared
 
 
-def test_every_requirement_is_locked_and_both_locks_agree() -> None:
+def test_every_requirement_is_locked_and_the_locks_agree() -> None:
     run, dev = locked_names("run.lock"), locked_names("dev.lock")
+    examples = locked_names("examples.lock")
+    needed = requirements_of("../examples/order_system/requirements.txt")
 
     assert {bare(line) for line in requirements_of("run.in")} - run == set()
+    assert {bare(line) for line in needed} - examples == set()
     assert {bare(line) for line in requirements_of("dev.in")} - dev == set()
-    assert run - dev == set()
+    assert run - examples == set()
+    assert examples - dev == set()
 
 
 def test_the_command_says_the_version_of_the_distribution() -> None:

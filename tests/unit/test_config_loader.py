@@ -320,6 +320,12 @@ def test_a_variable_may_stand_in_the_env_file(tmp_path: Path) -> None:
     assert load(tmp_path, text, env_file="HOST=h").settings.redis.url == "redis://h"
 
 
+def test_a_rate_may_come_from_the_environment_and_have_a_default(tmp_path: Path) -> None:
+    text = '[queues.sms]\nrate = "${SMS_RATE:-100}/m"\n'
+    settings = [load(tmp_path, text, given).settings for given in ({}, {"SMS_RATE": "7"})]
+    assert [str(each.queues["sms"].rate) for each in settings] == ["100/m", "7/m"]
+
+
 def test_every_row_of_show_has_its_origin_and_no_secret(tmp_path: Path) -> None:
     text = (
         '[redis]\nurl = "redis://:kAnArY@h"\npassword = "kAnArY"\n'
