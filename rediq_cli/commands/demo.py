@@ -17,6 +17,7 @@ GROUP = Group("demo", is_single=True)
     examples=[
         ("demo", "200 orders through inventory, payment, shipping and SMS"),
         ("demo --orders 1000 --rate 100", "a thousand, a hundred a second"),
+        ("demo --full", "all of the example, then an audit"),
     ],
 )
 def demo(
@@ -27,6 +28,9 @@ def demo(
     rate: Annotated[
         float, typer.Option("--rate", metavar="R", min=0.1, help="orders a second (100)")
     ] = 100.0,
+    full: Annotated[
+        bool, typer.Option("--full", help="all of the example, through its HTTP API")
+    ] = False,
     seed: Annotated[
         str, typer.Option("--seed", metavar="TEXT", help="the same failures in every run")
     ] = "",
@@ -34,10 +38,19 @@ def demo(
     """See it work: start the embedded server and a worker, and place orders.
 
     Ends when every order is settled, with a summary of what happened. Needs a checkout: the order
-    system lies in examples/.
+    system lies in examples/. With --full, also with exit code 1 if anything came out wrong.
     """
     from rediq_cli.demo import run_demo
+    from rediq_cli.exit_codes import ExitCode
 
     session.refuse_if_read_only()
+    if full:
+        from rediq_cli.demo_full import run_full_demo
+
+        whole = run_full_demo(session, seed=seed)
+        session.out.one(lines=lambda: whole.lines(session), record=whole.record, ids=[])
+        if not whole.is_clean:
+            raise typer.Exit(ExitCode.FAILED)
+        return
     report = run_demo(session, orders=orders, rate=rate, seed=seed)
     session.out.one(lines=report.lines, record=report.record, ids=[str(len(report.orders))])
