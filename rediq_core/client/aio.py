@@ -18,6 +18,7 @@ from typing import TypeVar, cast, overload
 
 from rediq_core import keys
 from rediq_core.client import plan
+from rediq_core.client.entrance import Entrance
 from rediq_core.client.hurrying import cancel_order, push_cancel
 from rediq_core.client.limits import limits_of
 from rediq_core.client.order import arrange, encode_level
@@ -35,7 +36,7 @@ from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.scripts.steps import drive_async
 from rediq_core.verbs import enqueue as enqueueing
-from rediq_core.verbs.enqueue import EncodedTask, EnqueueReply, encode_task
+from rediq_core.verbs.enqueue import EncodedTask, EnqueueReply, EnqueueStatus, encode_task
 from rediq_core.verbs.inspect import read_tasks
 from rediq_core.verbs.moves import Act, MoveVerb, move
 from rediq_core.verbs.relay import relay
@@ -92,6 +93,7 @@ class Client(AsyncSchedules):
         self.namespace = limits.namespace
         self._executor = cast("AsyncExecutor", executor)
         self._space = Space(self.namespace)
+        self._entrance = Entrance(self._space)
         self._deadline_s = limits.deadline_s
         self._max_payload_bytes = limits.max_payload_bytes
         self._lanes: dict[str, _Lane] = {}
@@ -185,15 +187,14 @@ class Client(AsyncSchedules):
         return results
 
     async def _send(self, queue: str, chunk: Sequence[EncodedTask]) -> EnqueueReply:
-        call = enqueueing.enqueue(self._space, queue, chunk, minute=self._minute)
+        call = self._entrance.call(queue, chunk, self._minute)
         reply = await self._executor.run(call, deadline_s=self._deadline_s)
-        if not reply.is_registered:
-            await self._executor.link.command(
-                "SADD", keys.global_key(self.namespace, "queues"), queue
-            )
-            call = enqueueing.enqueue(
-                self._space, queue, chunk, minute=self._minute, is_registering=True
-            )
+        while reply.status is not EnqueueStatus.DONE:
+            if reply.status is EnqueueStatus.UNREGISTERED:
+                await self._executor.link.command(
+                    "SADD", keys.global_key(self.namespace, "queues"), queue
+                )
+            call = self._entrance.next_call(queue, chunk, self._minute, reply.status)
             reply = await self._executor.run(call, deadline_s=self._deadline_s)
         self._minute = keys.minute_of(reply.now_ms)
         if reply.deliver:

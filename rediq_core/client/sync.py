@@ -16,6 +16,7 @@ from typing import TypeVar, cast, overload
 
 from rediq_core import keys
 from rediq_core.client import plan
+from rediq_core.client.entrance import Entrance
 from rediq_core.client.hurrying import cancel_order, push_cancel_sync
 from rediq_core.client.limits import limits_of
 from rediq_core.client.order import arrange, encode_level
@@ -33,7 +34,7 @@ from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import SyncExecutor
 from rediq_core.scripts.steps import drive_sync
 from rediq_core.verbs import enqueue as enqueueing
-from rediq_core.verbs.enqueue import EncodedTask, EnqueueReply, encode_task
+from rediq_core.verbs.enqueue import EncodedTask, EnqueueReply, EnqueueStatus, encode_task
 from rediq_core.verbs.inspect import read_tasks
 from rediq_core.verbs.moves import Act, MoveVerb, move
 from rediq_core.verbs.relay import relay
@@ -71,6 +72,7 @@ class SyncClient(SyncSchedules):
         self.namespace = limits.namespace
         self._executor = cast("SyncExecutor", executor)
         self._space = Space(self.namespace)
+        self._entrance = Entrance(self._space)
         self._deadline_s = limits.deadline_s
         self._max_payload_bytes = limits.max_payload_bytes
         self._queues: tuple[str, ...] = ()
@@ -107,13 +109,14 @@ class SyncClient(SyncSchedules):
         return outcome
 
     def _send(self, queue: str, chunk: Sequence[EncodedTask]) -> EnqueueReply:
-        call = enqueueing.enqueue(self._space, queue, chunk, minute=self._minute)
+        call = self._entrance.call(queue, chunk, self._minute)
         reply = self._executor.run(call, deadline_s=self._deadline_s)
-        if not reply.is_registered:
-            self._executor.link.command("SADD", keys.global_key(self.namespace, "queues"), queue)
-            call = enqueueing.enqueue(
-                self._space, queue, chunk, minute=self._minute, is_registering=True
-            )
+        while reply.status is not EnqueueStatus.DONE:
+            if reply.status is EnqueueStatus.UNREGISTERED:
+                self._executor.link.command(
+                    "SADD", keys.global_key(self.namespace, "queues"), queue
+                )
+            call = self._entrance.next_call(queue, chunk, self._minute, reply.status)
             reply = self._executor.run(call, deadline_s=self._deadline_s)
         self._minute = keys.minute_of(reply.now_ms)
         if reply.deliver:

@@ -21,7 +21,7 @@ from rediq_core.model.outcome import AS_COMPLETED, GONE
 from rediq_core.model.state import FINAL_STATES, TaskState
 from rediq_core.model.task import Task
 from rediq_core.model.views import TaskView
-from rediq_core.verbs.enqueue import EnqueueReply, encode_task, outcomes
+from rediq_core.verbs.enqueue import EnqueueReply, EnqueueStatus, encode_task, outcomes
 from rediq_core.verbs.inspect import view_of
 
 _LETTERS = {TaskState.COMPLETED: "c", TaskState.DEAD: "d"}
@@ -120,7 +120,7 @@ class Store:
             return task.id
 
     def _answer(self, task: Task[object], code: str, owner: str = "") -> str:
-        reply = EnqueueReply(True, self.now_ms, code, (owner,) if owner else (), ())
+        reply = EnqueueReply(EnqueueStatus.DONE, self.now_ms, code, (owner,) if owner else (), ())
         (outcome,) = outcomes([task], reply)
         if isinstance(outcome, RediqError):
             raise outcome

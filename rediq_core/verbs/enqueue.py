@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 from rediq_core.connection.raw import Arg, Reply
@@ -41,19 +42,27 @@ class EncodedTask(NamedTuple):
     tail: bytes
 
 
+class EnqueueStatus(IntEnum):
+    """How a script took a batch; after UNREGISTERED and NOT_PLAIN it has done nothing."""
+
+    UNREGISTERED = 0  # the queue is not in the set of queues
+    DONE = 1
+    NOT_PLAIN = 2  # it needs what only the whole script does
+
+
 @dataclass(frozen=True, slots=True)
 class EnqueueReply:
     """What became of a batch.
 
     Attributes:
-        is_registered: False if nothing was done because the queue is not in the set of queues.
+        status: How it was taken.
         now_ms: Server time.
         codes: One letter a task, see enqueue.lua.
         owners: Owner ids of refused duplicates, in order.
         deliver: Replaced tasks whose children must be told now.
     """
 
-    is_registered: bool
+    status: EnqueueStatus
     now_ms: int
     codes: str
     owners: tuple[str, ...]
@@ -120,10 +129,34 @@ def enqueue(
     return space.call(load("enqueue"), queue, args, _read, minute=minute)
 
 
+def is_plain(tasks: Sequence[EncodedTask]) -> bool:
+    """Say whether each of these tasks has a priority and no more."""
+    return all(task.options.isdecimal() for task in tasks)
+
+
+def enqueue_plain(
+    space: Space, queue: str, tasks: Sequence[EncodedTask], *, minute: int
+) -> Call[EnqueueReply]:
+    """Take plain tasks into a queue that is known: half the server's time of `enqueue`.
+
+    One round trip, O(log n) a task. Safe to repeat: what is known already is NOT_PLAIN.
+
+    Args:
+        space: Namespace and clock.
+        queue: The tasks' queue.
+        tasks: 1 to MAX_TASKS of them, all plain.
+        minute: Number of the server's minute, for the counters.
+    """
+    args: list[Arg] = [len(tasks)]
+    for task in tasks:
+        args += task
+    return space.call(load("enqueue_plain"), queue, args, _read, minute=minute)
+
+
 def _read(reply: Reply) -> EnqueueReply:
     status, now_ms, codes, deliver, *owners = reply
     return EnqueueReply(
-        status == 1,
+        EnqueueStatus(status),
         now_ms,
         codes.decode(),
         tuple(owner.decode() for owner in owners),

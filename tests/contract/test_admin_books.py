@@ -12,6 +12,7 @@ from rediq_core.keys import queue_key
 from rediq_core.model.operations import BulkOrder
 from rediq_core.model.state import TaskState
 from rediq_core.model.task import Task
+from rediq_core.verbs.enqueue import EnqueueStatus
 from tests.support.desk import NAMESPACE, Desk, where
 from tests.support.rig import START_MS, Rig, failed, settled
 from tests.support.seeding import seed
@@ -246,7 +247,7 @@ def test_a_task_enqueued_after_a_deletion_makes_the_queue_anew(desk: Desk) -> No
     reply = rig.enqueue(Task("mail"))
     rig.close()
 
-    assert reply.is_registered
+    assert reply.status is EnqueueStatus.DONE
 
 
 def test_read_only_deletes_no_queue(desk: Desk, redis_url: str) -> None:

@@ -9,8 +9,16 @@ from datetime import UTC, datetime
 import pytest
 
 from rediq_core.errors import DuplicateTask, QueueFull, RediqError
+from rediq_core.keys import MINUTE_TTL_S
 from rediq_core.model.task import Task
-from rediq_core.verbs.enqueue import EnqueueReply, encode_task, enqueue
+from rediq_core.verbs.enqueue import (
+    EnqueueReply,
+    EnqueueStatus,
+    encode_task,
+    enqueue,
+    enqueue_plain,
+    is_plain,
+)
 from rediq_core.verbs.moves import MoveVerb
 from tests.support.rig import DAY_MS, START_MS, Rig, ids_of
 
@@ -22,7 +30,7 @@ def test_a_task_is_stored_and_pending_at_its_place(rig: Rig) -> None:
 
     reply = rig.enqueue(task)
 
-    assert reply == EnqueueReply(True, START_MS, "1", ())
+    assert reply == EnqueueReply(EnqueueStatus.DONE, START_MS, "1", ())
     assert rig.hash("tasks") == {"t1": f'1|7|{START_MS}|0|0||mail|||\n{{"to":"ada"}}'}
     assert rig.scores("pending") == {"t1": START_MS + 7 * STEP}
 
@@ -32,7 +40,7 @@ def test_nothing_is_done_for_a_queue_that_is_not_registered(rig: Rig) -> None:
 
     reply = rig.executor.run(call)
 
-    assert reply == EnqueueReply(False, START_MS, "", ())
+    assert reply == EnqueueReply(EnqueueStatus.UNREGISTERED, START_MS, "", ())
     assert rig.dump() == {}
 
 
@@ -257,3 +265,87 @@ def test_one_unique_key_has_one_winner_among_processes(rig: Rig, redis_url: str)
     assert len(answers) == 200
     assert set(answers) == set(rig.ids("pending"))
     assert len(rig.ids("pending")) == 1
+
+
+def plain(rig: Rig, *tasks: Task[object]) -> EnqueueReply:
+    encoded = [encode_task(task) for task in tasks]
+    return rig.executor.run(enqueue_plain(rig.space, rig.queue, encoded, minute=rig.minute))
+
+
+def whole(rig: Rig, *tasks: Task[object]) -> EnqueueReply:
+    encoded = [encode_task(task) for task in tasks]
+    return rig.executor.run(enqueue(rig.space, rig.queue, encoded, minute=rig.minute))
+
+
+def test_both_scripts_leave_the_same_behind(rig: Rig) -> None:
+    rig.enqueue(Task("mail", id="first"))
+    tasks = [Task("mail", {"n": n}, priority=n, id=f"t{n}") for n in range(3)]
+    empty = rig.dump()
+    assert whole(rig, *tasks).codes == "111"
+    expected = rig.dump()
+    rig.client.flushall()
+    rig.enqueue(Task("mail", id="first"))
+    assert rig.dump() == empty
+
+    reply = plain(rig, *tasks)
+
+    assert reply == EnqueueReply(EnqueueStatus.DONE, START_MS, "111", ())
+    assert rig.dump() == expected
+
+
+def test_the_plain_script_keeps_the_minute_for_as_long_as_the_whole_one(rig: Rig) -> None:
+    rig.enqueue(Task("mail"))
+    minute = rig.key("minute")
+    rig.client.delete(minute)
+
+    plain(rig, Task("mail"))
+
+    assert MINUTE_TTL_S - 5 <= rig.client.ttl(minute) <= MINUTE_TTL_S
+
+
+@pytest.mark.parametrize(
+    "obstacle", ["a known id", "an id twice", "max_len", "a follower", "a large payload"]
+)
+def test_what_the_plain_script_cannot_do_it_leaves_undone(rig: Rig, obstacle: str) -> None:
+    rig.enqueue(Task("mail", id="known"))
+    tasks: list[Task[object]] = [Task("mail", id="new")]
+    match obstacle:
+        case "a known id":
+            tasks.append(Task("mail", id="known"))
+        case "an id twice":
+            tasks.append(Task("mail", id="new"))
+        case "max_len":
+            rig.set_policy(max_len=9)
+        case "a follower":
+            rig.set_policy(trace_until=START_MS + 1)
+        case _:
+            tasks.append(Task("mail", "x" * 40_000))
+    before = rig.dump()
+
+    reply = plain(rig, *tasks)
+
+    assert reply.status is EnqueueStatus.NOT_PLAIN
+    assert rig.dump() == before
+
+
+def test_a_paused_queue_takes_plain_tasks_and_wakes_nobody(rig: Rig) -> None:
+    rig.enqueue(Task("mail"))
+    rig.client.delete(rig.key("wake"))
+    rig.set_policy(paused=1)
+
+    plain(rig, Task("mail"))
+
+    assert len(rig.ids("pending")) == 2
+    assert not rig.client.exists(rig.key("wake"))
+
+
+def test_only_a_priority_is_plain() -> None:
+    assert is_plain([encode_task(Task("mail", priority=3, timeout="5s", max_retry=2))])
+    for special in (
+        Task[object]("mail", delay="1s"),
+        Task[object]("mail", unique_key="k"),
+        Task[object]("mail", group="g"),
+        Task[object]("mail", depends_on=["p"]),
+        Task[object]("mail", expires_in="1s"),
+    ):
+        assert not is_plain([encode_task(Task("mail")), encode_task(special)])

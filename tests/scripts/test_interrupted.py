@@ -24,7 +24,7 @@ from tests.support.interrupt import run_broken
 from tests.support.rig import START_MS, Rig
 
 CALLS = calls()
-BOOKS_APART = ("enqueue", "exchange", "exchange solo", "reap", "sweep")
+BOOKS_APART = ("enqueue", "enqueue_plain", "exchange", "exchange solo", "reap", "sweep")
 OPERATORS = [name for name in CALLS if name.startswith("moves")]
 MOST_WRITES = 200
 

@@ -19,7 +19,7 @@ from rediq_core.scripts.call import Call, Space
 from rediq_core.verbs.audit import read_audit
 from rediq_core.verbs.drop import drop
 from rediq_core.verbs.editing import edit
-from rediq_core.verbs.enqueue import encode_task, enqueue
+from rediq_core.verbs.enqueue import encode_task, enqueue, enqueue_plain
 from rediq_core.verbs.examine import PARTS, examine, repair
 from rediq_core.verbs.exchange import exchange
 from rediq_core.verbs.exporting import import_tasks
@@ -154,6 +154,7 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
     """Return by name what builds each call; the name's first word is the script."""
     return {
         "enqueue": _enqueue,
+        "enqueue_plain": _enqueue_plain,
         "exchange": _exchange,
         "exchange solo": _exchange_solo,
         "renew": lambda q: renew(q.rig.space, q.rig.queue, ["live#1", "no#1"], lease_ms=LEASE_MS),
@@ -281,6 +282,12 @@ def _enqueue(q: Lively) -> Call[Any]:
     child: Task[object] = Task("mail", id="new7", depends_on=["p1", "p2"])
     encoded.append(encode_task(child))
     return enqueue(q.rig.space, q.rig.queue, encoded, minute=q.rig.minute, is_registering=True)
+
+
+def _enqueue_plain(q: Lively) -> Call[Any]:
+    q.rig.client.hdel(q.rig.key("policy"), "max_len")
+    encoded = [encode_task(Task("mail", id=f"new{number}", priority=number)) for number in range(3)]
+    return enqueue_plain(q.rig.space, q.rig.queue, encoded, minute=q.rig.minute)
 
 
 def _exchange(q: Lively) -> Call[Any]:

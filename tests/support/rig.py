@@ -27,7 +27,15 @@ from rediq_core.model.task import Task
 from rediq_core.model.views import QueueView, TaskView
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import SyncExecutor
-from rediq_core.verbs.enqueue import EnqueueReply, encode_task, enqueue, outcomes
+from rediq_core.verbs.enqueue import (
+    EnqueueReply,
+    EnqueueStatus,
+    encode_task,
+    enqueue,
+    enqueue_plain,
+    is_plain,
+    outcomes,
+)
 from rediq_core.verbs.exchange import Asker, ExchangeReply, Retention, Settled, exchange
 from rediq_core.verbs.inspect import read_queue, read_tasks
 from rediq_core.verbs.lease import Reaped, Renewed, reap, renew
@@ -84,10 +92,15 @@ class Rig:
     # What producers do.
 
     def enqueue(self, *tasks: Task[object], unmet: Sequence[str] = ()) -> EnqueueReply:
-        """Take tasks in one call, registering the queue."""
+        """Take tasks as clients do, registering the queue."""
         if unmet:
             tasks = tuple(task.copy(id=task.id, depends_on=unmet) for task in tasks)
         encoded = [encode_task(task) for task in tasks]
+        if is_plain(encoded):
+            plain = enqueue_plain(self.space, self.queue, encoded, minute=self.minute)
+            reply = self.executor.run(plain)
+            if reply.status is EnqueueStatus.DONE:
+                return reply
         call = enqueue(self.space, self.queue, encoded, minute=self.minute, is_registering=True)
         return self.executor.run(call)
 
