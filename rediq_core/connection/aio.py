@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rediq_core.clock import SYSTEM_CLOCK, Clock
 from rediq_core.connection.channel import CHANNEL_REPLY_TIMEOUT_S, AsyncChannel
@@ -182,14 +182,16 @@ class AsyncLink:
         self._dependents.add(channel)
         return channel
 
-    def waiter(self, keys: Sequence[str]) -> Waiter:
+    def waiter(self, keys: Sequence[str], *, hear: Callable[[str], None] | None = None) -> Waiter:
         """Return something that sleeps until one of these lists has an element.
 
         Args:
             keys: Lists, in the order in which they are looked at; not empty.
+            hear: Told of the list that had an element the moment it is read, before `wait`
+                returns; must not raise.
         """
         self._bind()
-        waiter = Waiter(self._courier, keys, on_close=self._dependents.discard)
+        waiter = Waiter(self._courier, keys, on_close=self._dependents.discard, hear=hear)
         self._dependents.add(waiter)
         return waiter
 

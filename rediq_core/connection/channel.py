@@ -55,6 +55,14 @@ class AsyncChannel:
         """True if the connection was open when last looked at."""
         return self._wire is not None and self._wire.lost is None
 
+    def send_now(self, call: RawCall) -> bool:
+        """Write one call at once if the connection is open and free; says whether it did."""
+        wire = self._wire
+        if self._under_way is not None or wire is None or wire.lost is not None:
+            return False
+        self._under_way = (call, wire.ask(pack_evalsha(call)))
+        return True
+
     async def send(self, call: RawCall) -> None:
         """Write one call now; nothing else runs before the bytes are with the transport.
 
@@ -66,10 +74,9 @@ class AsyncChannel:
         """
         if self._under_way is not None:
             raise RuntimeError("receive() the last reply before the next send()")
-        wire = self._wire
-        if wire is None or wire.lost is not None:
+        if not self.send_now(call):
             wire = await self._reopened(_REPAIR_DEADLINE_S)
-        self._under_way = (call, wire.ask(pack_evalsha(call)))
+            self._under_way = (call, wire.ask(pack_evalsha(call)))
 
     async def receive(self) -> Reply:
         """Return the reply to the last `send`; one more round trip if the script was unknown.

@@ -28,6 +28,20 @@ _GRACE_S = 2.0
 _SHORTEST_BLOCK_S = 0.001
 
 
+class _Heard(asyncio.Future[Reply]):
+    """A reply that somebody hears of while it is read, a turn of the loop before who awaits it."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        super().__init__()
+        self._hear = hear
+
+    def set_result(self, result: Reply) -> None:
+        """Take the reply."""
+        super().set_result(result)
+        if isinstance(result, list):
+            self._hear(bytes(result[0]).decode())
+
+
 class Waiter:
     """Wait for the first of several lists. One task uses it.
 
@@ -37,7 +51,12 @@ class Waiter:
     """
 
     def __init__(
-        self, courier: Courier, keys: Sequence[str], *, on_close: Callable[[Waiter], None]
+        self,
+        courier: Courier,
+        keys: Sequence[str],
+        *,
+        on_close: Callable[[Waiter], None],
+        hear: Callable[[str], None] | None = None,
     ) -> None:
         self.keys = tuple(keys)
         self.element = b""
@@ -47,7 +66,7 @@ class Waiter:
         is_cluster = courier.topology.mode is Mode.CLUSTER
         for key in self.keys:
             groups.setdefault(slot_of(key) if is_cluster else 0, []).append(key)
-        self._lanes = [_Lane(courier, group) for group in groups.values()]
+        self._lanes = [_Lane(courier, group, hear) for group in groups.values()]
 
     async def wait(self, timeout_s: float) -> str | None:
         """Sleep until a list has an element, and pop it; 0 round trips while asleep.
@@ -126,7 +145,10 @@ class Waiter:
 class _Lane:
     """One BLPOP over the keys of one slot."""
 
-    def __init__(self, courier: Courier, keys: Sequence[str]) -> None:
+    def __init__(
+        self, courier: Courier, keys: Sequence[str], hear: Callable[[str], None] | None
+    ) -> None:
+        self._hear = hear
         self.reply: asyncio.Future[Reply] | None = None
         self.element = b""
         self._courier = courier
@@ -142,7 +164,8 @@ class _Lane:
         if wire is None or wire.lost is not None:
             wire = self._wire = await self._open()
         block_s = f"{max(timeout_s, _SHORTEST_BLOCK_S):.3f}"
-        self.reply = wire.ask(pack("BLPOP", *self._keys, block_s))
+        into = None if self._hear is None else _Heard(self._hear)
+        self.reply = wire.ask(pack("BLPOP", *self._keys, block_s), into)
 
     def take(self) -> str | None:
         """Return the key that had an element, None for a timeout or a change of role.

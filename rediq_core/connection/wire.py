@@ -83,9 +83,16 @@ class Wire(asyncio.Protocol):
         """How many replies are due."""
         return len(self._waiting)
 
-    def ask(self, packed: bytes) -> asyncio.Future[Reply]:
-        """Hand one command to the transport now; the future holds its reply, errors as values."""
-        reply: asyncio.Future[Reply] = self._loop.create_future()
+    def ask(
+        self, packed: bytes, into: asyncio.Future[Reply] | None = None
+    ) -> asyncio.Future[Reply]:
+        """Hand one command to the transport now; the future holds its reply, errors as values.
+
+        Args:
+            packed: The command in RESP.
+            into: The future to use; None for a new one.
+        """
+        reply: asyncio.Future[Reply] = self._loop.create_future() if into is None else into
         if self.lost is not None or self._transport is None:
             reply.set_result(self.lost or _closed())
             return reply

@@ -53,6 +53,17 @@ class ConsumerHooks:
     on_spent: Callable[[], None]
 
 
+@dataclass(slots=True)
+class _Turn:
+    """One exchange: with which lane, for how much, and whether it is on its way."""
+
+    lane: Lane
+    want: int
+    is_solo: bool
+    call: Call[ExchangeReply]
+    is_sent: bool = False
+
+
 class Consumer:
     """The loop. One task process has one.
 
@@ -89,6 +100,9 @@ class Consumer:
         self._bell = asyncio.Event()
         # What was claimed and not handed over: a lane, a task, and the others of its group.
         self._batch: list[tuple[Lane, ClaimedTask, Sequence[ClaimedTask]]] = []
+        # A turn that a marker began while the loop slept.
+        self._begun: _Turn | None = None
+        self._is_asleep = False
         self._is_claiming = True
         self._is_paused = False
         self._is_legacy = False
@@ -125,13 +139,14 @@ class Consumer:
         """Settle and claim until claiming was stopped and everything is settled."""
         self._listener.start()
         try:
-            while self._is_claiming or not self.is_drained:
-                lane = self._pick()
-                if lane is None:
+            while self._is_claiming or self._begun is not None or not self.is_drained:
+                turn = self._next_turn()
+                if turn is None:
                     self._hand_over()
+                    self._listener.go_on()
                     await self._sleep()
                 else:
-                    await self._turn(lane)
+                    await self._finish(turn)
                 self._beat()
         finally:
             await self._listener.aclose()
@@ -191,11 +206,22 @@ class Consumer:
         half = max(1, len(self._executor.slots) // 2)
         return max(min(lane.room(free), half), 0), False
 
-    async def _turn(self, lane: Lane) -> None:
+    def _next_turn(self) -> _Turn | None:
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            return begun
+        lane = self._pick()
+        return None if lane is None else self._begin(lane)
+
+    def _begin(self, lane: Lane) -> _Turn:
         want, is_solo = self._want(lane)
         call = lane.request(want, self._clock.now_ms(), is_solo=is_solo)
         self._table.hold(lane.number, lane.incarnation, lane.held + want)
-        reply = await self._exchange(lane, call)
+        return _Turn(lane, want, is_solo, call)
+
+    async def _finish(self, turn: _Turn) -> None:
+        lane, want = turn.lane, turn.want
+        reply = await self._exchange(turn)
         if reply is None:
             return
         if not lane.take(reply, want, self._loop.time()):
@@ -206,7 +232,7 @@ class Consumer:
         self._batch += lane.runs_of(reply.claimed)
         if self._has_limit and reply.claimed:
             self._spend(len(reply.claimed))
-        if is_solo:
+        if turn.is_solo:
             self._solitude.asked(reply.claimed, self._loop.time())
         if reply.deliver:
             await self._hooks.deliver(lane.queue, reply.deliver)
@@ -244,13 +270,17 @@ class Consumer:
         for lane, task, others in batch:
             self._executor.dispatch(lane, task, others)
 
-    async def _exchange(self, lane: Lane, call: Call[ExchangeReply]) -> ExchangeReply | None:
+    async def _exchange(self, turn: _Turn) -> ExchangeReply | None:
         """Send a request until it is answered; the last batch starts while it is on its way."""
+        lane = turn.lane
         channel = self._channel(lane)
         while True:
             try:
-                await channel.send(call.raw(is_legacy=self._is_legacy))
-                self._hand_over()
+                if not turn.is_sent:
+                    await channel.send(turn.call.raw(is_legacy=self._is_legacy))
+                    self._hand_over()
+                    self._listener.go_on()
+                turn.is_sent = False
                 reply = await channel.receive()
             except RedisUnavailable as error:
                 self._hand_over()
@@ -262,7 +292,7 @@ class Consumer:
                 return None
             else:
                 self.is_connected = True
-                return call.read(reply)
+                return turn.call.read(reply)
 
     async def _reopen(self, channel: AsyncChannel, error: RedisUnavailable) -> None:
         if self.is_connected:
@@ -291,8 +321,18 @@ class Consumer:
         if self._free() <= 0 or lane.room(1) <= 0:
             return False
         lane.wake(is_marker=True)
+        if self._is_asleep and self._begun is None:
+            self._begin_now()
         self.ring()
         return True
+
+    def _begin_now(self) -> None:
+        """Write the next exchange from where the marker is read, turns of the loop earlier."""
+        lane = self._pick()
+        if lane is not None:
+            turn = self._begun = self._begin(lane)
+            raw = turn.call.raw(is_legacy=self._is_legacy)
+            turn.is_sent = self._channel(lane).send_now(raw)
 
     async def _sleep(self) -> None:
         now_s = self._loop.time()
@@ -302,9 +342,11 @@ class Consumer:
             wait_s = min([wait_s, *(look - now_s for look in looks)])
         if wait_s > 0 and not self._bell.is_set():
             timer = self._loop.call_later(wait_s, self._bell.set)
+            self._is_asleep = True
             try:
                 await self._bell.wait()
             finally:
+                self._is_asleep = False
                 timer.cancel()
             late_s = self._loop.time() - now_s - wait_s
             self._lag_ms = max(round(late_s * 1000), 0)

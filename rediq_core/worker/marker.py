@@ -36,11 +36,14 @@ class MarkerListener:
         Args:
             link: Where.
             lanes: Wake key to lane.
-            on_marker: Told of a marker; returns False if it cannot be used now.
+            on_marker: Told of a marker as soon as it is read; returns False if it cannot be used
+                now. Must not raise.
         """
         self._link = link
         self._lanes = dict(lanes)
         self._on_marker = on_marker
+        self._declined: set[str] = set()
+        self._may_listen = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -59,15 +62,28 @@ class MarkerListener:
             except RediqError:
                 return
 
+    def go_on(self) -> None:
+        """Listen again: what the last marker led to is under way."""
+        self._may_listen.set()
+
+    def _hear(self, key: str) -> None:
+        self._may_listen.clear()
+        if not self._on_marker(self._lanes[key]):
+            self._declined.add(key)
+
     async def _run(self) -> None:
-        waiter = self._link.waiter(list(self._lanes))
+        waiter = self._link.waiter(list(self._lanes), hear=self._hear)
         try:
             while True:
                 try:
                     key = await waiter.wait(BLOCK_S)
-                    if key is not None and not self._on_marker(self._lanes[key]):
+                    if key is not None and key in self._declined:
+                        self._declined.discard(key)
                         await self._put_back(key)
                         await asyncio.sleep(_PAUSE_S)
+                    elif key is not None:
+                        # Writing the next BLPOP would delay the task that this marker is about.
+                        await self._may_listen.wait()
                 except RediqError as error:
                     log.debug("cannot listen for markers: %s", error.message)
                     await asyncio.sleep(_PAUSE_S)

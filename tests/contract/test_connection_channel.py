@@ -209,3 +209,17 @@ async def test_a_closed_channel_is_forgotten_by_its_link(link: AsyncLink) -> Non
     await channel.aclose()
 
     assert link._dependents == set()
+
+
+async def test_a_call_is_sent_at_once_only_on_an_open_and_free_connection(link: AsyncLink) -> None:
+    channel = link.channel(KEY)
+    assert not channel.send_now(count())  # never opened
+    await channel.send(count())
+    assert not channel.send_now(count())  # a reply is due
+    assert await channel.receive() == 1
+
+    assert channel.send_now(count())
+
+    assert await channel.receive() == 2
+    await channel.aclose()
+    assert not channel.send_now(count())

@@ -159,3 +159,23 @@ async def test_a_changed_role_ends_the_sleep_early(
 
     assert await sleeping is None
     await link.aclose()
+
+
+async def test_who_listens_hears_of_an_element_before_the_sleeper_wakes(link: AsyncLink) -> None:
+    heard: list[tuple[str, bool]] = []
+    waiter = link.waiter([A, B], hear=lambda key: heard.append((key, sleeping.done())))
+    sleeping = asyncio.create_task(waiter.wait(20))
+    await await_until(blocked(link, len(waiter._lanes)), "it sleeps")
+
+    await link.command("RPUSH", B, "1", key=B)
+
+    assert await sleeping == B
+    assert heard == [(B, False)]
+
+
+async def test_nothing_is_heard_of_a_sleep_that_ends_by_its_time(link: AsyncLink) -> None:
+    heard: list[str] = []
+
+    assert await link.waiter([A, B], hear=heard.append).wait(0.05) is None
+
+    assert heard == []
