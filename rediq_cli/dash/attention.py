@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rediq_cli.dash.figures import bytes_text, number, percent, span_text
+from rediq_cli.dash.figures import bytes_text, number, per_second, percent, span_text
 from rediq_cli.dash.view_model import (
     Attention,
     Place,
@@ -97,7 +97,7 @@ def failing(row: QueueRow) -> Findings:
     share = row.fail_share
     runs = row.view.done_per_s + row.view.failed_per_s
     if share is not None and share >= FAIL_SHARE and runs >= FAIL_RATE:
-        text = f"{percent(share)} failing ({row.view.failed_per_s:.1f}/s)"
+        text = f"{percent(share)} failing ({per_second(row.view.failed_per_s)}/s)"
         yield _of_queue(row, Severity.WARNING, "failing", text, word="retry", state=TaskState.RETRY)
 
 

@@ -10,13 +10,31 @@ from collections.abc import Sequence
 NOTHING = "-"
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "_.:-=+*#"
-_UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def number(value: float, width: int = 9) -> str:
     """Write a count with separators if it fits, else with a unit."""
     text = f"{value:,.0f}"
-    return text if len(text) <= width else short(value)
+    for form in (text, short(value)):
+        if len(form) <= width:
+            return form
+    return _shortest(value, width)
+
+
+def _shortest(value: float, width: int) -> str:
+    """Write a number with as few digits as it takes, at least one: 148M, 1.2k, 2k."""
+    for limit, unit in _UNITS:
+        if abs(value) >= limit * 0.9995:
+            exact = f"{value / limit:.1f}{unit}"
+            return exact if len(exact) <= width else f"{value / limit:.0f}{unit}"
+    return f"{value:.0f}"
+
+
+def of_all(part: int, whole: int, width: int) -> str:
+    """Write how many of how many, or only how many if both do not fit."""
+    text = f"{number(part, 4)}/{number(whole, 4)}"
+    return text if len(text) <= width else number(part, width)
 
 
 def short(value: float) -> str:
@@ -85,7 +103,14 @@ def ago_text(at_ms: int, now_ms: int) -> str:
 
 def bytes_text(size: float) -> str:
     """Write a size in at most six characters: 412M, 2.0G."""
-    for limit, unit in ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
+    for limit, unit in (
+        (1 << 60, "E"),
+        (1 << 50, "P"),
+        (1 << 40, "T"),
+        (1 << 30, "G"),
+        (1 << 20, "M"),
+        (1 << 10, "K"),
+    ):
         if size >= limit:
             scaled = size / limit
             return f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"

@@ -30,6 +30,7 @@ class Poller:
 
     Attributes:
         interval_s: Least time from the start of one reading to the next.
+        defect: What ended the thread although nobody asked for it, or None.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Poller:
         self._last = Snapshot()
         self._slot: Snapshot | None = None
         self._tries = 0
+        self.defect: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="rediq-poller", daemon=True)
 
     def start(self) -> None:
@@ -88,7 +90,13 @@ class Poller:
         self._wake.set()
 
     def take(self) -> Snapshot | None:
-        """Take the latest snapshot, or None if it was taken already."""
+        """Take the latest snapshot, or None if it was taken already.
+
+        Raises:
+            BaseException: The defect that ended the thread: nothing will be read any more.
+        """
+        if self.defect is not None:
+            raise self.defect
         with self._lock:
             snapshot, self._slot = self._slot, None
         return snapshot
@@ -104,6 +112,9 @@ class Poller:
                     break
                 self._put(snapshot)
                 self._wake.wait(self._pause_s(snapshot, took_s))
+        except BaseException as error:  # noqa: BLE001  # raised again where it can be shown
+            self.defect = error
+            self._announce()
         finally:
             self._source.close()
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from rediq_cli.dash.figures import per_second, percent, short, span_text, spark
+from rediq_cli.dash.figures import number, of_all, per_second, percent, short, span_text, spark
 from rediq_cli.dash.history import RANGES
 from rediq_cli.dash.keymap import Scope, bindings
 from rediq_cli.dash.screens.queue_columns import QUEUE_COLUMNS
@@ -164,7 +164,7 @@ class Overview(View):
         self.few_workers.title = (
             Span("Workers", "title"),
             Span(f" {len(live)}", "bold"),
-            Span(f" · {busy}/{slots} busy", "dim"),
+            Span(f" · {of_all(busy, slots, 9)} busy", "dim"),
         )
         self.few_workers.empty = (Span("No live worker. Start one: rediq worker start", "warn"),)
         self.few_workers.show(live, look)
@@ -235,7 +235,7 @@ class Overview(View):
             "backlog",
             (
                 Span("backlog ", "title"),
-                Span(f"{charts.backlog.now or 0:,.0f}"),
+                Span(number(charts.backlog.now or 0)),
                 _move(charts.backlog),
                 Span(age, "dim"),
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rediq_cli.dash.figures import NOTHING, number, per_second, percent, span_text, spark
+from rediq_cli.dash.figures import NOTHING, number, of_all, per_second, percent, span_text, spark
 from rediq_cli.dash.view_model import QueueRow
 from rediq_cli.dash.widgets.columns import Column
 from rediq_cli.dash.widgets.lines import Line, Span
@@ -32,10 +32,8 @@ def _pending(row: QueueRow, look: Look) -> Line:
 
 
 def _active(row: QueueRow, look: Look) -> Span:
-    del look
     active = row.count(TaskState.ACTIVE)
-    text = f"{number(active, 4)}/{number(row.slots, 3)}"
-    return Span(text, "" if active else "dim")
+    return Span(of_all(active, row.slots, 6 if look.is_compact else 7), "" if active else "dim")
 
 
 def _counter(state: TaskState, role: str = "") -> Column[QueueRow]:
@@ -50,8 +48,8 @@ def _counter(state: TaskState, role: str = "") -> Column[QueueRow]:
     return Column(
         titles[state],
         cell,
-        4 if state is TaskState.DEAD else 5,
-        narrow=4,
+        5,
+        narrow=4 if state is TaskState.DEAD else 5,
         drop=drops[state],
         is_right=True,
         sort=lambda row: row.count(state),
@@ -111,7 +109,7 @@ QUEUE_COLUMNS: Sequence[Column[QueueRow]] = (
     Column(
         "ACTIVE",
         _active,
-        6,
+        7,
         narrow=6,
         drop=45,
         is_right=True,

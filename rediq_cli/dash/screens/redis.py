@@ -44,7 +44,7 @@ class Redis(View):
         """Show the figures."""
         view = self.query_one(TextView)
         server = scene.snapshot.server
-        view.title = (Span("Redis", "title"), Span(f" {server.version}"))
+        view.title = (Span("Redis", "title"), *say(f" {server.version}"))
         view.note = (Span(f"round trip {span_text(server.rtt_ms)}", "dim"),)
         view.show(_lines(server, scene))
 

@@ -54,6 +54,8 @@ class Tasks(View):
         self._start = 0
         self._is_tail = False
         self._list: TaskList | None = None
+        # The cursor has yet to find the task that was opened.
+        self._is_new_task = False
 
     def compose(self) -> ComposeResult:
         """Lay out the table and the drawer."""
@@ -83,7 +85,8 @@ class Tasks(View):
             self.table.marks.clear()
             self.table.columns = list(COLUMNS_BY_STATE[place.state] if place.queue else ANY_COLUMNS)
             self.table.sort_title = ""
-        if place.task_id and place.task_id != mine.task_id:
+        if place.task_id != mine.task_id:
+            self._is_new_task = bool(place.task_id)
             self.drawer.task_view = None
         self._place = place
         self.drawer.display = bool(place.task_id)
@@ -151,6 +154,8 @@ class Tasks(View):
         table.title = self._title(place, table)
         table.note = self._note(listed)
         table.show(rows, look)
+        if self._is_new_task and table.move_to_key(place.task_id):
+            self._is_new_task = False
         self._show_drawer(scene)
 
     def _show_drawer(self, scene: Scene) -> None:
@@ -245,7 +250,9 @@ class Tasks(View):
             if row.view.pause is not None:
                 pause = row.view.pause
                 parts.append(say(f"‖ paused by {pause.by}: {pause.reason}".rstrip(": "), "warn"))
-            facts = f"{number(row.view.pending)} pending · {row.count(TaskState.ACTIVE)} active"
+            facts = (
+                f"{number(row.view.pending)} pending · {number(row.count(TaskState.ACTIVE))} active"
+            )
             parts.append((Span(facts, "dim"),))
         return parts
 
@@ -293,10 +300,11 @@ class Tasks(View):
             self._goto(replace(self._place, task_id=task.id))
 
     def on_table_moved(self, message: Table.Moved) -> None:
-        """Let the drawer follow the cursor."""
+        """Let the drawer follow the cursor, but not where a reading has put it."""
         message.stop()
         task = self.table.cursor
-        if self._place.task_id and task is not None and task.id != self._place.task_id:
+        is_followed = bool(self._place.task_id) and message.is_by_hand
+        if is_followed and task is not None and task.id != self._place.task_id:
             self._goto(replace(self._place, task_id=task.id))
         self.post_message(self.DemandChanged())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rediq_cli.dash.figures import NOTHING, bytes_text, number, span_text
+from rediq_cli.dash.figures import NOTHING, bytes_text, number, of_all, per_second, span_text
 from rediq_cli.dash.widgets.columns import Column
 from rediq_cli.dash.widgets.lines import Span
 from rediq_cli.dash.widgets.look import Look, state_span
@@ -28,12 +28,12 @@ def _queues(worker: WorkerView, look: Look) -> Span:
 def _busy(worker: WorkerView, look: Look) -> Span:
     del look
     role = "warn" if worker.busy >= worker.concurrency > 0 else "" if worker.busy else "dim"
-    return Span(f"{worker.busy}/{worker.concurrency}", role)
+    return Span(of_all(worker.busy, worker.concurrency, 7), role)
 
 
 def _per_s(worker: WorkerView, look: Look) -> Span:
     del look
-    return Span(f"{per_s(worker):,.1f}")
+    return Span(per_second(per_s(worker)))
 
 
 def per_s(worker: WorkerView) -> float:

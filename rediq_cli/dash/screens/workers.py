@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
+from rediq_cli.dash.figures import of_all
 from rediq_cli.dash.keymap import Scope, bindings
 from rediq_cli.dash.screens.view import Scene, View
 from rediq_cli.dash.screens.worker_columns import WORKER_COLUMNS
@@ -50,7 +51,7 @@ class Workers(View):
         self.table.title = (
             Span("Workers", "title"),
             Span(f" {len(live)} live", "bold"),
-            Span(f" · {busy}/{slots} busy", "dim"),
+            Span(f" · {of_all(busy, slots, 9)} busy", "dim"),
             Span(f" · {len(rows) - len(live)} gone" if len(rows) > len(live) else "", "warn"),
         )
         self.table.empty = (

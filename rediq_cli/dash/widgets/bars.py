@@ -47,7 +47,7 @@ class HeaderBar(Bar):
         while len(parts) > 1 and width_of(joined(parts, self.gap)) > room:
             parts.pop()
         left = (Span(" "), *joined(parts, self.gap, "dim"))
-        return [ends(left, (*self.right, Span(" ")), width)]
+        return [ends(left, (Span(" "), *self.right, Span(" ")), width)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,16 +65,19 @@ class Drawer(TextView):
         task = self.task_view
         if task is None:
             return [(Span(" reading…", "dim"),)]
-        head = self._head(task, width - 2)
+        head = self._head(task, width - 2, height)
         body = super().draw(width, max(height - len(head), 1))
         return [(Span(" "), *line) for line in [*head, *body]]
 
-    def _head(self, task: TaskView, width: int) -> list[Line]:
-        lines = task_text.facts(task, self.look, width)
-        if self.notice:
-            lines.append(say(self.notice, "warn+bold"))
-        lines += [say(line, "warn") for line in self.why[:3]]
-        return [*lines, self._tabs()]
+    def _head(self, task: TaskView, width: int, height: int) -> list[Line]:
+        """Return what stands above the text: at most half of the height, what matters most."""
+        name, *facts = task_text.facts(task, self.look, width)
+        words = [say(self.notice, "warn+bold")] if self.notice else []
+        for reason in self.why[:3]:
+            words += [(Span(line, "warn"),) for line in task_text.wrapped(reason, width, 3)]
+        room = max(height // 2 - 2, 0)
+        words = words[:room]
+        return [name, *facts[: room - len(words)], *words, self._tabs()]
 
     def _tabs(self) -> Line:
         spans: list[Span] = [Span("──", "border")]
@@ -114,8 +117,9 @@ class Drawer(TextView):
         """Lines of the open tab that are seen."""
         height = super().inner_height
         task = self.task_view
-        head = 0 if task is None else len(self._head(task, max(self.inner_width - 2, 10)))
-        return max(height - head, 1)
+        if task is None:
+            return height
+        return max(height - len(self._head(task, max(self.inner_width - 2, 10), height)), 1)
 
     def on_resize(self) -> None:
         """Lay the text out for the new width."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rediq_cli.dash.widgets.lines import Span
+from rediq_cli.output.neutralise import safe
 from rediq_cli.output.states import symbol_of
 from rediq_core.config.redact import SECRET_FIELDS
 
@@ -42,7 +43,9 @@ def arrow(delta: int, look: Look) -> Span:
 def state_span(word: str, look: Look, text: str = "") -> Span:
     """Return a state as a symbol and a word, coloured; `text` replaces the word."""
     symbol, ascii_symbol, style = symbol_of(word)
-    return Span(f"{look.glyph(symbol, ascii_symbol)} {text or word}", ROLES.get(style or "", ""))
+    return Span(
+        f"{look.glyph(symbol, ascii_symbol)} {text or safe(word, 16)}", ROLES.get(style or "", "")
+    )
 
 
 ROLES = {"green": "good", "yellow": "warn", "red": "bad", "blue": "info", "dim": "dim"}

@@ -37,11 +37,12 @@ class Table(Pane, Generic[R], can_focus=True):
     DEFAULT_CSS = "Table { height: 1fr; }"
 
     class Moved(Message):
-        """The cursor stands on another row."""
+        """The cursor stands on another row: moved there, or because its row is gone."""
 
-        def __init__(self, table: Table[R]) -> None:
+        def __init__(self, table: Table[R], *, is_by_hand: bool = True) -> None:
             super().__init__()
             self.table = table
+            self.is_by_hand = is_by_hand
 
     class Opened(Message):
         """Enter or a second click on the row under the cursor."""
@@ -137,7 +138,7 @@ class Table(Pane, Generic[R], can_focus=True):
         self._clamp()
         self.redraw()
         if self.cursor_key != before:
-            self.post_message(self.Moved(self))
+            self.post_message(self.Moved(self, is_by_hand=False))
 
     def _arrange_rows(self) -> None:
         column = self._sort_column()

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rediq_cli.dash.figures import ago_text, bytes_text, span_text
-from rediq_cli.dash.widgets.lines import EMPTY, Line, Span, cut, joined, say
+from rediq_cli.dash.widgets.lines import EMPTY, Line, Span, cut, joined, say, width_of
 from rediq_cli.dash.widgets.look import Look, state_span
 from rediq_cli.output.json import readable
 from rediq_cli.output.neutralise import safe, safe_lines
 from rediq_cli.output.records import as_json
-from rediq_cli.output.width import fit
+from rediq_cli.output.width import cells, fit
 from rediq_core.config.redact import MASK, is_secret_field, redact_fields
 from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import TaskView, TimelineEntry
@@ -41,7 +41,10 @@ def clock_text(at_ms: int) -> str:
     """Return the time of day, or the day too if it was not today's last 24 hours."""
     if not at_ms:
         return "-"
-    moment = datetime.fromtimestamp(at_ms / 1_000, UTC).astimezone()
+    try:
+        moment = datetime.fromtimestamp(at_ms / 1_000, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return "?"  # no instant of this era: data can say anything
     return f"{moment:%H:%M:%S}"
 
 
@@ -107,13 +110,13 @@ def progress_bar(task: TaskView, width: int, look: Look) -> Line:
     full = round(share * width)
     done, left = look.glyph("━", "#"), look.glyph("─", ".")
     bar = (Span(done * full, "good"), Span(left * (width - full), "dim"))
-    return (*bar, Span(f" {progress.percent:3.0f}%"), *say(f" {progress.message}".rstrip(), "dim"))
+    return (*bar, Span(f" {share * 100:3.0f}%"), *say(f" {progress.message}".rstrip(), "dim"))
 
 
 def _two(left: Line, right: Line, width: int) -> Line:
-    room = max(width - sum(len(span.text) for span in right) - 1, 8)
+    room = max(width - width_of(right) - 1, 8)
     shown = cut(left, room)
-    gap = room - sum(len(span.text) for span in shown) + 1
+    gap = room - width_of(shown) + 1
     return (*shown, Span(" " * max(gap, 1)), *right)
 
 
@@ -126,7 +129,7 @@ def _columns(pairs: Sequence[tuple[str, Line]], width: int) -> list[Line]:
     paired: list[Line] = []
     for at in range(0, len(lines), 2):
         left = cut(lines[at], half - 2)
-        gap = half - sum(len(span.text) for span in left)
+        gap = half - width_of(left)
         right = lines[at + 1] if at + 1 < len(lines) else EMPTY
         paired.append((*left, Span(" " * max(gap, 1)), *right))
     return paired
@@ -153,10 +156,10 @@ def _json_body(raw: bytes, look: Look, *, has_secrets: bool) -> list[Line]:
     notes = [f"json · {bytes_text(len(raw))}"]
     seen = sum(not character.isprintable() for character in raw.decode("utf-8", "replace"))
     escaped = raw.count(b"\\u00")
-    if seen or escaped:
-        notes.append(f"{seen + escaped} control characters shown as symbols")
     if not has_secrets and any(MASK in line for line in lines):
-        notes.append("secrets hidden · v shows them")
+        notes.append("secrets hidden, v shows them")
+    if seen or escaped:
+        notes.append(f"{seen + escaped} control characters as symbols")
     return [*shown, EMPTY, (Span(" · ".join(notes), "dim"),)]
 
 
@@ -203,6 +206,18 @@ def error(task: TaskView, look: Look, width: int) -> list[Line]:
     cause = f" · cause {safe(last.fingerprint, 16)}" if last.fingerprint else ""
     lines = safe_lines(last.traceback, 400)[:SHOWN_TRACEBACK] if last.traceback else []
     return [*head, (Span(note + cause, "dim"),), EMPTY, *((Span(line),) for line in lines)]
+
+
+def wrapped(text: str, width: int, lines: int) -> list[str]:
+    """Break a sentence between words, at most so many lines; what is left is cut with a mark."""
+    shown = [""]
+    for word in safe(text).split():
+        longer = f"{shown[-1]} {word}".strip()
+        if cells(longer) <= width or len(shown) == lines:
+            shown[-1] = longer
+        else:
+            shown.append(word)
+    return [fit(line, width) if cells(line) > width else line for line in shown]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
