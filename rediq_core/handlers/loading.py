@@ -1,9 +1,9 @@
-"""Find a Mux by the path that a configuration or command line gives.
+"""Find a Mux or a middleware by the path that a configuration or command line gives.
 
 "order_system.handlers.payment" is a module that holds exactly one Mux; "order_system.handlers:mux"
-names one. The path is checked, then imported; nothing else is looked up in it, and nothing
-that came from Redis ever gets here. A module that is not there and one that fails while it
-is imported are told apart: they need different fixes.
+names one; "order_system.log:audit" names a middleware. The path is checked, then imported; nothing
+else is looked up in it, and nothing that came from Redis ever gets here. A module that is not there
+and one that fails while it is imported are told apart: they need different fixes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from rediq_core.errors import ConfigError
+from rediq_core.handlers.middleware import Middleware, check_middleware
 from rediq_core.handlers.mux import Mux
 from rediq_core.handlers.tracebacks import message_of
 
@@ -70,6 +71,51 @@ def load_mux(spec: str, origin: str = "", *, looked_in: str = "", run_from: str 
             cause=f"{found}; it holds {_muxes_in(module)}.",
         )
     return mux
+
+
+def import_middleware(spec: str, origin: str = "", *, looked_in: str = "") -> Middleware:
+    """Import a middleware that a configuration names.
+
+    Args:
+        spec: "package.module:attribute"; a class is called without arguments.
+        origin: Where the path was given.
+        looked_in: Where modules are looked for first.
+
+    Raises:
+        ConfigError: It is no such path, cannot be imported or made, or is no middleware.
+    """
+    match = _SPEC.fullmatch(spec)
+    if match is None or match[2] is None:
+        raise ConfigError(
+            f"{spec[:_SHOWN_CHARACTERS]!r} does not name a middleware{_given(origin)}.",
+            next_step='Write "package.module:attribute".',
+        )
+    module = _import(match[1], spec, origin, looked_in=looked_in, run_from="")
+    found: object = getattr(module, match[2], None)
+    if found is None:
+        raise ConfigError(
+            f'"{spec}" is not a middleware{_given(origin)}.',
+            cause=f"{match[1]} has no {match[2]}.",
+            next_step="Check the spelling.",
+        )
+    if isinstance(found, type):
+        try:
+            found = found()
+        except Exception as error:  # making it runs a user's code, which may raise anything
+            raise ConfigError(
+                f'cannot make a middleware of "{spec}"{_given(origin)}.',
+                cause=f"It was called without arguments, and failed with {type(error).__name__}:"
+                f" {message_of(error, 500)} {_place_in_module(error)}".rstrip(),
+                next_step="Make an instance in a module, and name that.",
+            ) from error
+    try:
+        return check_middleware(found)
+    except ConfigError as error:
+        raise ConfigError(
+            f'"{spec}" is not a middleware{_given(origin)}.',
+            cause=error.cause,
+            next_step=error.next_step,
+        ) from error
 
 
 def _import(

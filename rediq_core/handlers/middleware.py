@@ -20,7 +20,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.context import Context
@@ -71,8 +71,8 @@ class Layer:
     queue: str | None = None
 
 
-def check_middleware(middleware: object) -> None:
-    """Refuse what is neither form of middleware.
+def check_middleware(middleware: object) -> Middleware:
+    """Return a middleware; refuse what is neither form of one.
 
     Raises:
         ConfigError: It is a class, a plain function, or has neither `before` nor `after`.
@@ -83,7 +83,7 @@ def check_middleware(middleware: object) -> None:
             next_step=f"Add an instance: mux.use({middleware.__qualname__}())",
         )
     if isinstance(middleware, HasBefore | HasAfter):
-        return
+        return middleware
     call = middleware if inspect.isroutine(middleware) else getattr(middleware, "__call__", None)  # noqa: B004  # the method itself is looked at
     if not inspect.iscoroutinefunction(call):
         raise ConfigError(
@@ -91,6 +91,7 @@ def check_middleware(middleware: object) -> None:
             cause="It is neither an async function nor an object with before or after.",
             next_step="Write it as: async def name(ctx: Context, call_next: CallNext) -> object",
         )
+    return cast("FunctionMiddleware", middleware)
 
 
 def compose(layers: list[Middleware], innermost: CallNext) -> CallNext:

@@ -14,7 +14,7 @@ Example:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, Unpack, overload
 
 from rediq_core.errors import ConfigError, InvalidOption
@@ -244,6 +244,11 @@ class Mux:
         if queue is not None:
             check_name("queue", queue)
         self._scope.layers.append(Layer(middleware, queue))
+
+    def surround(self, layers: Sequence[Layer]) -> None:
+        """Run middlewares around all that `use` added; the last call counts. For the worker."""
+        for registration in self._registrations.values():
+            registration.outer = tuple(layers)
 
     def resource(self, function: F) -> F:
         """Register the decorated generator function as what yields a resource.

@@ -16,7 +16,7 @@ from rediq_core.errors import ConfigError
 from rediq_core.handlers.context import Context, SyncContext
 from rediq_core.handlers.dead_hooks import DeadHook
 from rediq_core.handlers.groups import Member
-from rediq_core.handlers.middleware import CallNext, compose
+from rediq_core.handlers.middleware import CallNext, Layer, compose
 from rediq_core.handlers.payloads import Load, loader_for
 from rediq_core.handlers.resources import OpenResources, Scope, Scopes
 from rediq_core.handlers.settings import Defaults, RunSettings
@@ -43,6 +43,7 @@ class Registration:
         defaults: Settings for tasks that say nothing.
         dead_hooks: What runs when a task of this type is dead.
         scopes: Where its resources and middlewares come from.
+        outer: Middlewares around those of the scopes, outermost first.
         resolved: What `settings.resolve` keeps here.
         load: Turns the stored payload into what the handler takes. Set by `prepare`.
         call: Runs middlewares and handler. Set by `bind`.
@@ -60,6 +61,7 @@ class Registration:
         "group",
         "load",
         "mode",
+        "outer",
         "payload",
         "resolved",
         "resources",
@@ -92,6 +94,7 @@ class Registration:
         self.payload = _payload_type(contract, signature, is_group=group is not None)
         self.defaults = _defaults(contract)
         self.scopes: Scopes = (scope,)
+        self.outer: tuple[Layer, ...] = ()
         self.dead_hooks: list[DeadHook] = []
         self.resolved: dict[str, tuple[Defaults, RunSettings]] = {}
         self.resources: tuple[object, ...] = ()
@@ -126,7 +129,7 @@ class Registration:
         self.prepare()
         self.resources = opened.values_for(self.signature.needs, self.scopes, self.where)
         innermost = self._on_loop() if self.mode == "async" else self._elsewhere(run_plain)
-        layers = [layer for scope in reversed(self.scopes) for layer in scope.layers]
+        layers = [*self.outer, *(each for scope in reversed(self.scopes) for each in scope.layers)]
 
         def chain(queue: str | None) -> CallNext:
             holding = [layer.middleware for layer in layers if layer.queue in (None, queue)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rediq_core.config.loader import LoadedSettings
 from rediq_core.config.queue_settings import QueueSettings
-from rediq_core.config.server import ServerChoice
+from rediq_core.config.server import ServerChoice, place_of
 from rediq_core.config.settings import MetricsSettings, RetentionSettings, Settings
 from rediq_core.errors import ConfigError
 from rediq_core.handlers.settings import Defaults
@@ -37,6 +37,21 @@ class HandlerModule:
 
     spec: str
     origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class MiddlewareObject:
+    """A middleware that the configuration names.
+
+    Attributes:
+        spec: "package.module:attribute".
+        origin: Where it was named, for errors.
+        queue: The one queue around whose tasks it runs, or None for all.
+    """
+
+    spec: str
+    origin: str
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,7 @@ class WorkerPlan:
         burst_wait_ms: Retries due within this are waited for.
         retention: For queues that nobody ever said anything about.
         schedules: Those that the configuration declares.
+        middleware: Around the handlers' own, outermost first.
     """
 
     server: ServerChoice
@@ -93,6 +109,7 @@ class WorkerPlan:
     wedged_ms: int = 30_000
     metrics: MetricsPlan | None = None
     schedules: tuple[Declaration, ...] = ()
+    middleware: tuple[MiddlewareObject, ...] = ()
 
 
 def plan_worker(
@@ -111,21 +128,14 @@ def plan_worker(
     """
     settings = loaded.settings
     names = settings.worker.queues or tuple(settings.queues) or ("default",)
-    where = f", {loaded.path.name}" if loaded.path is not None else ""
     shared = [HandlerModule(spec, "command line") for spec in extra_modules]
-    shared += [
-        HandlerModule(spec, f"[worker] handlers{where}") for spec in settings.worker.handlers
-    ]
+    place = _place(loaded, "worker", "handlers")
+    shared += [HandlerModule(spec, place) for spec in settings.worker.handlers]
     lanes, modules = [], {}
     for name in names:
         queue = settings.queues.get(name, QueueSettings())
-        own = [HandlerModule(spec, f"[queues.{name}] handlers{where}") for spec in queue.handlers]
-        if queue.middleware or settings.worker.middleware:
-            raise ConfigError(
-                f"middleware of queue {name} is named in the configuration.",
-                cause="This version of Rediq takes middleware from code only.",
-                next_step="Add it there: mux.use(middleware, queue=…)",
-            )
+        place = _place(loaded, "queues", name, "handlers")
+        own = [HandlerModule(spec, place) for spec in queue.handlers]
         if not own and not shared:
             raise ConfigError(
                 f"queue {name} has no handlers.",
@@ -153,6 +163,7 @@ def plan_worker(
         max_rss_bytes=worker.max_rss_bytes,
         metrics=_metrics(settings.metrics),
         schedules=declared_schedules(settings.schedules, loaded.path, worker.config_rev),
+        middleware=_middleware(loaded, names),
     )
 
 
@@ -161,6 +172,21 @@ def in_burst(plan: WorkerPlan, wait_ms: int | None) -> WorkerPlan:
     return replace(
         plan, is_burst=True, burst_wait_ms=plan.burst_wait_ms if wait_ms is None else wait_ms
     )
+
+
+def _place(loaded: LoadedSettings, *key: str) -> str:
+    return place_of(key, loaded.sources.origin_of(key))
+
+
+def _middleware(loaded: LoadedSettings, queues: Sequence[str]) -> tuple[MiddlewareObject, ...]:
+    """Return what runs around every queue's handlers, then what runs around single queues'."""
+    place = _place(loaded, "worker", "middleware")
+    found = [MiddlewareObject(spec, place) for spec in loaded.settings.worker.middleware]
+    for name in queues:
+        queue = loaded.settings.queues.get(name, QueueSettings())
+        place = _place(loaded, "queues", name, "middleware")
+        found += [MiddlewareObject(spec, place, name) for spec in queue.middleware]
+    return tuple(found)
 
 
 def _metrics(settings: MetricsSettings) -> MetricsPlan | None:

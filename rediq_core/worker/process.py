@@ -18,7 +18,8 @@ import threading
 from pathlib import Path
 
 from rediq_core.errors import RediqError
-from rediq_core.handlers.loading import import_root, load_mux
+from rediq_core.handlers.loading import import_middleware, import_root, load_mux
+from rediq_core.handlers.middleware import Layer, Middleware
 from rediq_core.handlers.mux import Mux
 from rediq_core.handlers.registration import Registration
 from rediq_core.opening import open_async
@@ -57,8 +58,9 @@ def load_handlers(plan: WorkerPlan) -> tuple[dict[str, dict[str, Registration]],
     """Import every module once; return registrations by queue and type, and the muxes.
 
     Raises:
-        ConfigError: A module cannot be imported or holds no Mux.
+        ConfigError: A module cannot be imported or holds no Mux, or a middleware is none.
     """
+    layers = load_middleware(plan)
     muxes: dict[str, Mux] = {}
     registries: dict[str, dict[str, Registration]] = {}
     for queue, modules in plan.modules.items():
@@ -66,13 +68,33 @@ def load_handlers(plan: WorkerPlan) -> tuple[dict[str, dict[str, Registration]],
         for module in modules:
             mux = muxes.get(module.spec)
             if mux is None:
-                folder = f"{plan.root} (the folder of the configuration)"
-                mux = muxes[module.spec] = load_mux(module.spec, module.origin, looked_in=folder)
+                mux = load_mux(module.spec, module.origin, looked_in=_looked_in(plan))
+                muxes[module.spec] = mux
                 mux.validate()
+                mux.surround(layers)
             for registration in mux.registrations:
                 registry.setdefault(registration.type, registration)
         registries[queue] = registry
     return registries, list({id(mux): mux for mux in muxes.values()}.values())
+
+
+def load_middleware(plan: WorkerPlan) -> list[Layer]:
+    """Import the middlewares that the configuration names, each once, outermost first.
+
+    Raises:
+        ConfigError: One cannot be imported, or is no middleware.
+    """
+    found: dict[str, Middleware] = {}
+    for named in plan.middleware:
+        if named.spec not in found:
+            found[named.spec] = import_middleware(
+                named.spec, named.origin, looked_in=_looked_in(plan)
+            )
+    return [Layer(found[named.spec], named.queue) for named in plan.middleware]
+
+
+def _looked_in(plan: WorkerPlan) -> str:
+    return f"{plan.root} (the folder of the configuration)"
 
 
 def _failure_event(error: RediqError) -> dict[str, object]:
