@@ -21,14 +21,16 @@ from starlette.routing import Route
 
 from order_system.contracts import Address, Imported, Item
 from order_system.ledger import Ledger, Order
-from order_system.settings import SETTINGS
+from order_system.settings import from_environment
 from order_system.shop import NoSuchOrder, NotNow, Shop
-from rediq_core import Client, RediqError
+from rediq_core import Client, EnqueueManyFailed, RediqError
 from rediq_core.errors import RedisUnavailable, TaskNotFound
 
 M = TypeVar("M", bound=BaseModel)
 # An upload of this size is some ten thousand orders.
 MAX_UPLOAD_BYTES = 1_000_000
+# Nobody waits longer than this for a page; workers have more patience.
+DEADLINE = "2s"
 
 
 class NewOrder(BaseModel):
@@ -71,8 +73,8 @@ class State(TypedDict):
 @asynccontextmanager
 async def open_shop(_: Starlette) -> AsyncIterator[State]:
     """Open client and ledger for as long as the application runs."""
-    async with Client() as client:
-        with Ledger(SETTINGS.ledger) as ledger:
+    async with Client(deadline=DEADLINE) as client:
+        with Ledger(from_environment().ledger) as ledger:
             yield {"shop": Shop(client, ledger)}
 
 
@@ -213,6 +215,7 @@ app = Starlette(
         NotNow: _refusal(409),
         ValidationError: _refusal(422),
         RedisUnavailable: _refusal(503),
+        EnqueueManyFailed: _refusal(503),  # the order is noted: asked again, its tasks follow
     },
     lifespan=open_shop,
 )
@@ -221,4 +224,4 @@ app = Starlette(
 if __name__ == "__main__":
     import uvicorn
 
-    uvicorn.run(app, host="0.0.0.0", port=SETTINGS.service_port)  # noqa: S104  # in a container; bind what is in front of it
+    uvicorn.run(app, host="0.0.0.0", port=from_environment().service_port)  # noqa: S104  # in a container; bind what is in front of it

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Iterator
 
 from order_system.ledger import Ledger
 from order_system.middleware import OrderLog
-from order_system.settings import SETTINGS
+from order_system.settings import from_environment
 from rediq_core import Client, Mux
 
 
 def open_ledger() -> Iterator[Ledger]:
     """Open the books."""
-    with Ledger(SETTINGS.ledger) as ledger:
+    with Ledger(from_environment().ledger) as ledger:
         yield ledger
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from order_system.contracts import REPORT, DailyReport
 from order_system.ledger import Ledger
-from order_system.settings import SETTINGS
+from order_system.settings import from_environment
 from rediq_core import Mux, SyncContext
 
 mux = Mux()
@@ -13,5 +13,5 @@ mux = Mux()
 @mux.handler(REPORT, mode="process")
 def report(_: SyncContext) -> DailyReport:
     """Count the orders and the money; the result is kept with the task."""
-    with Ledger(SETTINGS.ledger) as ledger:
+    with Ledger(from_environment().ledger) as ledger:
         return ledger.report()
