@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from order_system.contracts import (
     IMPORT,
@@ -18,7 +20,7 @@ from order_system.ledger import Ledger, Order, Status, Stock
 from order_system.rules import broken_rules
 from order_system.shop import NoSuchOrder, NotNow, Shop
 
-from rediq_core import Permanent, Task, TaskState
+from rediq_core import Client, Permanent, Task, TaskState
 from rediq_core.testing import Captured
 from tests.examples.conftest import Drain
 
@@ -134,6 +136,32 @@ async def test_a_declined_payment_is_tried_again(
     order = shop.find(order.id)
     assert (order.status, order.payer) == (Status.PAID, "")
     assert enqueued.view(order.tasks["payment"]).attempts == 3
+
+
+class DyingClient(Client):
+    """Fails at the very end of a payment, once, as a worker does that is killed there."""
+
+    has_died = False
+
+    async def cancel(self, *args: Any, **options: Any) -> TaskState:
+        if not self.has_died:
+            self.has_died = True
+            raise RuntimeError("killed")
+        return await super().cancel(*args, **options)
+
+
+async def test_a_payment_that_is_broken_off_at_its_end_charges_and_tells_once(
+    shop: Shop, ledger: Ledger, enqueued: Captured, run_all: Drain
+) -> None:
+    shop.client = DyingClient("redis://nobody.invalid")
+    order = await shop.place("a", 7, TEA)
+    await shop.pay(order.id, "card")
+
+    ran = await run_all()
+
+    assert (ran.count("order:payment"), ran.count("order:sms")) == (2, 1)
+    assert len(enqueued.all("order:sms")) == 1
+    assert broken_rules(ledger) == []
 
 
 async def test_an_order_of_what_is_not_there_ends_at_once(
