@@ -64,15 +64,18 @@ def env_file(name: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
+def filled_in(text: str) -> str:
+    """Fill in compose's variables: the default, or a word where there is none."""
+    text = re.sub(r"\$\{\w+:-(\w+)\}", r"\1", text)
+    return re.sub(r"\$\{\w+:\?[^}]*\}", "secret", text)
+
+
 def environments() -> Iterator[tuple[str, dict[str, str]]]:
     """Yield what each worker of each deployment is started with; compose's defaults filled in."""
     for name, service in compose()["services"].items():
         if name.startswith("worker"):
-            raw = {key: str(value) for key, value in service["environment"].items()}
-            yield (
-                f"compose {name}",
-                {k: re.sub(r"\$\{\w+:-(\w+)\}", r"\1", v) for k, v in raw.items()},
-            )
+            given = service["environment"].items()
+            yield f"compose {name}", {key: filled_in(str(value)) for key, value in given}
     for name in ("orders", "rest"):
         yield f"systemd {name}", {**env_file("shop.env"), **env_file(f"worker-{name}.env")}
     yield "kubernetes", dict(manifests()["ConfigMap", "order-system"]["data"])
