@@ -59,8 +59,8 @@ def edit_task(
     session.refuse_if_read_only_server()
     task = session.admin.task(task_id)
     content = _edited(task) if payload is None else read_payload(payload)
-    lines = _difference(task, content, session.server.redact)
-    if content == _content_of(task):
+    lines = difference(task, content, session.server.redact)
+    if content == content_of(task):
         session.out.one(
             lines=lambda: [f"{safe(task.id)} is as it was"],
             record=lambda: {"id": task.id, "edited": False, "retried": False, "operation": None},
@@ -93,7 +93,8 @@ def edit_task(
         act(session, ACTIONS["retry"], Where(ids=(task.id,)), Choices(reason=reason))
 
 
-def _content_of(task: TaskView) -> object:
+def content_of(task: TaskView) -> object:
+    """Return a task's payload, None if it is not JSON."""
     try:
         return task.payload
     except InvalidPayload:
@@ -111,6 +112,15 @@ def _edited(task: TaskView) -> object:
             "there is no terminal to edit on.",
             next_step=f"Give the payload: rediq task edit {task.id} --payload JSON",
         )
+    return in_editor(task)
+
+
+def in_editor(task: TaskView) -> object:
+    """Return what the person's editor made of a payload; the terminal must be free for it.
+
+    Raises:
+        InvalidOption: There is no editor, or what came out is not JSON.
+    """
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="rediq-") as folder:
         path = Path(folder, f"{task.type.replace(':', '-')}.json")
@@ -134,13 +144,13 @@ def _text_of(task: TaskView) -> str:
         return task.payload_json.decode("utf-8", "replace")
 
 
-def _difference(task: TaskView, content: object, secret_fields: Sequence[str]) -> list[str]:
+def difference(task: TaskView, content: object, secret_fields: Sequence[str]) -> list[str]:
     """Return the lines that differ, neutralised, secrets hidden."""
 
     def lines_of(value: object) -> list[str]:
         return safe_lines(readable(as_json(redact_fields(value, secret_fields)), indent=2))
 
     difference = difflib.unified_diff(
-        lines_of(_content_of(task)), lines_of(content), "before", "after", lineterm=""
+        lines_of(content_of(task)), lines_of(content), "before", "after", lineterm=""
     )
     return list(difference) or ["Only hidden fields differ."]

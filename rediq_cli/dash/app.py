@@ -9,29 +9,30 @@ apart, or not at all when reading only.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.message import Message
 
 from rediq_cli.dash import chrome
-from rediq_cli.dash.commands import Command, Known, complete, parse
+from rediq_cli.dash.commanding import Commanding
+from rediq_cli.dash.commands import Command
 from rediq_cli.dash.history import DEFAULT_RANGE, RANGES
-from rediq_cli.dash.keymap import KEYS
 from rediq_cli.dash.leaving import catch_signals, has_terminal
 from rediq_cli.dash.options import INTERVALS_S, DashOptions
 from rediq_cli.dash.poller import Poller
 from rediq_cli.dash.screens import VIEWS
-from rediq_cli.dash.screens.view import Scene, View, reason_of
+from rediq_cli.dash.screens.view import Scene, View
 from rediq_cli.dash.source import Source
-from rediq_cli.dash.stage import Stage
 from rediq_cli.dash.view_model import Place, Snapshot, ViewName
 from rediq_cli.dash.widgets.bars import TabBar
 from rediq_cli.dash.widgets.look import Look
-from rediq_cli.dash.widgets.notices import MIN_HEIGHT, MIN_WIDTH
-from rediq_cli.dash.widgets.prompt import Prompt
+from rediq_cli.dash.widgets.toast import Toast
 from rediq_core.clock import SYSTEM_CLOCK, Clock
-from rediq_core.errors import InvalidOption
 from rediq_core.model.state import TaskState
+
+if TYPE_CHECKING:
+    from rediq_cli.dash.hands import Hands, Reader
 
 # The clock, ages and countdowns move this often, in seconds.
 TICK_S = 1.0
@@ -39,7 +40,7 @@ TICK_S = 1.0
 REMEMBERED = 50
 
 
-class Dash(Stage):
+class Dash(Commanding):
     """The dashboard.
 
     Attributes:
@@ -53,7 +54,13 @@ class Dash(Stage):
         """The poller has read something."""
 
     def __init__(
-        self, source: Source, options: DashOptions | None = None, *, clock: Clock = SYSTEM_CLOCK
+        self,
+        source: Source,
+        options: DashOptions | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        hands: Hands | None = None,
+        reader: Reader | None = None,
     ) -> None:
         """Take where snapshots come from.
 
@@ -61,9 +68,11 @@ class Dash(Stage):
             source: Read by the poller's thread, which closes it.
             options: How to begin.
             clock: For ages and the time of day.
+            hands: Changes things; None to read only. Closed by the app, as is the reader.
+            reader: Reads whole tasks; None where there is no server.
         """
         options = options or DashOptions()
-        super().__init__(options, clock)
+        super().__init__(options, clock, hands, reader)
         self.place = Place(options.view, filter=options.where)
         self.snapshot = Snapshot()
         self.range_name = DEFAULT_RANGE
@@ -79,7 +88,7 @@ class Dash(Stage):
         """Begin: colours, the first view, the poller, the clock."""
         self.dress()
         if not self.is_headless:
-            catch_signals(self._leave)
+            catch_signals(self.leave_by_signal)
         await self.goto(self.place, remember=False)
         self.poller.start()
         self.set_interval(TICK_S, self._tick)
@@ -88,8 +97,13 @@ class Dash(Stage):
         """Stop reading."""
         self.poller.stop()
 
-    def _leave(self, code: int) -> None:
-        self.exit(return_code=code)
+    def after_deed(self) -> None:
+        """Read again at once."""
+        self.poller.hurry()
+
+    def clear_marks(self) -> bool:
+        """Take the marks of the view away; returns whether there were any."""
+        return self.view is not None and self.view.unmark()
 
     def _announce(self) -> None:
         if self.is_running:
@@ -136,6 +150,7 @@ class Dash(Stage):
     def _tick(self) -> None:
         if not self.is_headless and not has_terminal():
             self.exit(return_code=1)
+        self.query_one(Toast).tick(self.clock.monotonic())
         view = self.view
         if view is not None:
             self.show_chrome(view, self.scene(), self._pulse())
@@ -260,6 +275,9 @@ class Dash(Stage):
 
     async def action_leave(self) -> None:
         """Close, clear or go up by one step; at the top nothing happens."""
+        if self.query_one(Toast).display:
+            self.query_one(Toast).close()
+            return
         if self.screen.maximized is not None:
             self.screen.minimize()
             return
@@ -279,72 +297,9 @@ class Dash(Stage):
             await self.action_leave()
 
     async def action_quit(self) -> None:
-        """Leave the dashboard."""
-        self.exit(return_code=0)
-
-    # Filter and commands.
-
-    def action_filter(self) -> None:
-        """Type a filter for what is listed."""
-        view = self.view
-        if view is not None and view.wants_filter and not self._is_small():
-            self.query_one(Prompt).open("filter", self.place.filter)
-
-    def action_command(self) -> None:
-        """Type a command."""
-        if not self._is_small():
-            self.query_one(Prompt).open(
-                "command", complete=lambda line: complete(line, self.known())
-            )
-
-    def action_palette(self) -> None:
-        """Type a command, with all of them offered."""
-        self.action_command()
-
-    def known(self) -> Known:
-        """Return what a command can name."""
-        names = [row.name for row in self.snapshot.queues]
-        return Known(names, sorted(self.available_themes), self.place)
-
-    def _is_small(self) -> bool:
-        return self.size.width < MIN_WIDTH or self.size.height < MIN_HEIGHT
-
-    @on(Prompt.Left)
-    def _on_prompt_left(self) -> None:
-        self._close_prompt()
-
-    @on(Prompt.Entered)
-    async def _on_prompt_entered(self, message: Prompt.Entered) -> None:
-        command, problem = self._meant(message)
-        if problem:
-            self.query_one(Prompt).hint(problem, "bad")
-            return
-        self._close_prompt()
-        if command is not None:
-            await self.carry_out(command)
-
-    def _meant(self, message: Prompt.Entered) -> tuple[Command | None, str]:
-        """Return what a typed line means, or why it means nothing."""
-        text = message.text.strip()
-        if message.kind == "filter":
-            command = Command("goto", replace(self.place, filter=text, task_id=""))
-        elif not text:
-            return None, ""
-        else:
-            try:
-                command = parse(text, self.known())
-            except InvalidOption as error:
-                return None, reason_of(error)
-        if command.kind == "goto" and command.place.view in VIEWS:
-            place = command.place
-            return command, VIEWS[place.view].check_filter(place.filter, place)
-        return command, ""
-
-    def _close_prompt(self) -> None:
-        self.query_one(Prompt).close()
-        view = self.view
-        if view is not None:
-            view.focus_main()
+        """Stop what is under way, or else leave the dashboard."""
+        if not self.stop_deed():
+            self.exit(return_code=0)
 
     async def carry_out(self, command: Command) -> None:
         """Do what a command means."""
@@ -362,12 +317,13 @@ class Dash(Stage):
                 self.exit(return_code=0)
             case "moment":
                 self.say("Nothing is replayed here: rediq dash --replay FILE", "warn")
+            case "wish" if command.wish is not None:
+                await self.wish(command.wish)
             case _:
-                key = next(key for key in KEYS if key.id == command.text)
-                await self.run_action(key.action)
+                await self.press_key(command.text)
 
     async def action_help(self) -> None:
         """Show all keys."""
         view = self.view
-        if view is not None and not self._is_small():
+        if view is not None and not self.is_small():
             await self.show_help(view)

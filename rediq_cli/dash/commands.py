@@ -8,64 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from rediq_cli.dash.deed_words import DEED_WORDS
 from rediq_cli.dash.history import RANGES
 from rediq_cli.dash.view_model import Place, ViewName
+from rediq_cli.dash.words import Command, Known, Word, unknown
 from rediq_core.errors import InvalidOption
 from rediq_core.model.durations import duration_ms
 from rediq_core.model.state import STATE_WORDS, TaskState
 
 _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
-
-
-class Known(NamedTuple):
-    """What can be completed to.
-
-    Attributes:
-        queues: Names of queues.
-        themes: Names of themes.
-        place: Where the person is.
-    """
-
-    queues: Sequence[str] = ()
-    themes: Sequence[str] = ()
-    place: Place = Place()
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a line means.
-
-    Attributes:
-        kind: "goto", "theme", "range", "interval", "moment", "quit" or "key": which field counts.
-        place: For goto.
-        text: The theme, the range, the time of day, or the id of a key to press.
-        interval_s: For interval.
-    """
-
-    kind: str
-    place: Place = field(default_factory=Place)
-    text: str = ""
-    interval_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One command.
-
-    Attributes:
-        name: What is typed.
-        argument: What follows, such as "QUEUE", or "".
-        text: What it does.
-        parse: From the argument to the command.
-    """
-
-    name: str
-    argument: str
-    text: str
-    parse: Callable[[str, Known], Command]
 
 
 def _view(view: ViewName) -> Word:
@@ -77,11 +29,15 @@ def _view(view: ViewName) -> Word:
     )
 
 
+def _queues(known: Known) -> Sequence[str]:
+    return known.queues
+
+
 def _queue(argument: str, known: Known) -> Command:
     if not argument:
         return Command("goto", Place(ViewName.OVERVIEW))
     if argument not in known.queues:
-        raise _unknown(f"there is no queue {argument!r}.", argument, known.queues)
+        raise unknown(f"there is no queue {argument!r}.", argument, known.queues)
     return Command("goto", Place(ViewName.TASKS, argument))
 
 
@@ -93,7 +49,7 @@ def _state(state: TaskState) -> Callable[[str, Known], Command]:
         if not queue or queue == "*":
             return Command("goto", Place(ViewName.TASKS, filter=f"{state.value} {rest}".strip()))
         if queue not in known.queues:
-            raise _unknown(f"there is no queue {queue!r}.", queue, known.queues)
+            raise unknown(f"there is no queue {queue!r}.", queue, known.queues)
         return Command("goto", Place(ViewName.TASKS, queue, state, filter=rest))
 
     return parse
@@ -120,7 +76,7 @@ def _range(argument: str, known: Known) -> Command:
 
 def _theme(argument: str, known: Known) -> Command:
     if argument not in known.themes:
-        raise _unknown(f"there is no theme {argument!r}.", argument, known.themes)
+        raise unknown(f"there is no theme {argument!r}.", argument, known.themes)
     return Command("theme", text=argument)
 
 
@@ -139,13 +95,6 @@ def _moment(argument: str, known: Known) -> Command:
     return Command("moment", text=argument)
 
 
-def _unknown(message: str, word: str, known: Sequence[str]) -> InvalidOption:
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a typing error
-
-    near = get_close_matches(word, known, n=1, cutoff=0.5)
-    return InvalidOption(message, next_step=f"Did you mean {near[0]}?" if near else "")
-
-
 WORDS: dict[str, Word] = {
     word.name: word
     for word in (
@@ -154,19 +103,22 @@ WORDS: dict[str, Word] = {
             "[QUEUE]",
             "open a queue; alone: quit",
             lambda argument, known: _queue(argument, known) if argument else Command("quit"),
+            _queues,
         ),
-        Word("queue", "QUEUE", "open a queue", _queue),
+        Word("queue", "QUEUE", "open a queue", _queue, _queues),
         *(
-            Word(state, "[QUEUE]", f"{state} tasks of a queue", _state(TaskState(state)))
+            Word(state, "[QUEUE]", f"{state} tasks of a queue", _state(TaskState(state)), _queues)
             for state in STATE_WORDS
         ),
         Word("task", "ID", "find a task", _task),
         Word("fail", "[TEXT]", "failures with this in their error", _fail),
         *map(_view, ViewName),
-        Word("range", "RANGE", "time range of the charts", _range),
-        Word("theme", "NAME", "colours", _theme),
+        Word("range", "RANGE", "time range of the charts", _range, lambda _: tuple(RANGES)),
+        Word("theme", "NAME", "colours", _theme, lambda known: known.themes),
         Word("goto", "TIME", "a time of day of a recording", _moment),
-        Word("set", "refresh 2s", "time between readings", _set),
+        Word("set", "refresh 2s", "time between readings", _set, lambda _: ("refresh 2s",)),
+        *DEED_WORDS,
+        Word("undo", "", "take back the last deletion", lambda *_: Command("key", text="undo")),
         Word("help", "", "all keys", lambda *_: Command("key", text="help")),
         Word("freeze", "", "freeze the display", lambda *_: Command("key", text="freeze")),
         Word("quit", "", "leave", lambda *_: Command("quit")),
@@ -190,7 +142,10 @@ def parse(line: str, known: Known) -> Command:
         return WORDS[state].parse(f"{queue} {argument}".strip(), known)
     if name in known.queues:
         return _queue(name, known)
-    raise _unknown(f"there is no command {name!r}.", name, [*WORDS, *known.queues])
+    raise unknown(f"there is no command {name!r}.", name, [*WORDS, *known.queues])
+
+
+__all__ = ["WORDS", "Command", "Known", "Word", "complete", "parse"]
 
 
 def complete(line: str, known: Known) -> list[str]:
@@ -199,17 +154,9 @@ def complete(line: str, known: Known) -> list[str]:
     if not space:
         return [word for word in (*WORDS, *known.queues) if word.startswith(name) and word != name]
     word = WORDS.get(name)
-    offers: Sequence[str] = ()
-    if name in ("q", "queue", *STATE_WORDS):
-        offers = known.queues
-    elif name == "range":
-        offers = tuple(RANGES)
-    elif name == "theme":
-        offers = known.themes
-    elif name == "set":
-        offers = ("refresh 2s",)
-    if word is None:
+    if word is None or word.offers is None:
         return []
+    offers = word.offers(known)
     return [
         f"{name} {offer}" for offer in offers if offer.startswith(argument) and offer != argument
     ]

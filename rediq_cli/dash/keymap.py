@@ -1,125 +1,36 @@
 """Every key of the dashboard, in one table: the bindings, the footer and the help come from it.
 
 A key belongs to a scope: it works while a part of that scope is in use. Lower case never loses
-data; what asks before it acts ends in "…". To add a key, add a row here and an `action_…` method
-to the part of its scope. Textual's own type is the only thing of it that is known here.
+data; what asks before it acts ends in "…". To add a key, add a row here (or in `deed_keys`, if it
+changes something) and an `action_…` method to the part of its scope. Textual's own type is the only
+thing of it that is known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 
 from textual.binding import Binding, BindingType
 
+from rediq_cli.dash.deed_keys import DEED_KEYS
+from rediq_cli.dash.keyrow import Key, Scope
 
-class Scope(Enum):
-    """Where a key works."""
+__all__ = ["KEYS", "Key", "Scope", "bindings", "footer_keys", "help_rows"]
 
-    GLOBAL = "Everywhere"
-    TABLE = "Tables"
-    QUEUES = "Queues"
-    TASKS = "Tasks"
-    DRAWER = "Task drawer"
-    WORKERS = "Workers"
-    SCHEDULES = "Schedules"
-    FAILURES = "Failures"
-    EVENTS = "Events"
-    TEXT = "Text"
-    CHARTS = "Charts"
-    REPLAY = "Replay"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One row of the table.
-
-    Attributes:
-        id: Its name in a keymap of the user's own, such as "queue.pause".
-        keys: Textual's names of the keys, separated by commas.
-        action: What is called: `action_…` of the part in its scope.
-        text: What it does, for help.
-        scope: Where it works.
-        footer: What the footer says, or "" to leave it out.
-        rank: In the footer, the lower the earlier and the longer it stays.
-        is_write: It changes something, so it is off when reading only or without Redis.
-        shown: How the keys are written; "" for their names.
-    """
-
-    id: str
-    keys: str
-    action: str
-    text: str
-    scope: Scope
-    footer: str = ""
-    rank: int = 50
-    is_write: bool = False
-    shown: str = ""
-
-    @property
-    def label(self) -> str:
-        """How the keys are written for people."""
-        return self.shown or " ".join(map(_written, self.keys.split(",")))
-
-    @property
-    def first(self) -> str:
-        """How the first of the keys is written."""
-        return self.shown.split(" ")[0] if self.shown else _written(self.keys.split(",")[0])
-
-
-_WRITTEN = {
-    "enter": "⏎",
-    "escape": "esc",
-    "question_mark": "?",
-    "colon": ":",
-    "slash": "/",
-    "plus": "+",
-    "minus": "-",
-    "comma": ",",
-    "full_stop": ".",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "exclamation_mark": "!",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "pagedown": "PgDn",
-    "pageup": "PgUp",
-    "down": "↓",
-    "up": "↑",
-    "left": "←",
-    "right": "→",
-    "tab": "⇥",
-    "shift+tab": "⇧⇥",
-    "backspace": "⌫",
-}
-
-
-def _written(key: str) -> str:
-    key = key.strip()
-    if key in _WRITTEN:
-        return _WRITTEN[key]
-    if key.startswith("ctrl+"):
-        return f"^{'spc' if key == 'ctrl+space' else key[5:]}"
-    return key.upper() if key.startswith("f") and key[1:].isdigit() else key
-
-
-_G, _T, _Q, _K = Scope.GLOBAL, Scope.TABLE, Scope.QUEUES, Scope.TASKS
+_G, _T, _K = Scope.GLOBAL, Scope.TABLE, Scope.TASKS
 _R = Scope.REPLAY
 
 KEYS: tuple[Key, ...] = (
     Key("help", "question_mark,f1", "help", "this help", _G, "help", 90),
     Key("command", "colon", "command", "command line", _G, "cmd", 80),
-    Key("palette", "ctrl+p", "palette", "find a command", _G, "find", 91),
+    Key("palette", "ctrl+p", "palette", "find a command or a key", _G, "find", 91),
     Key("filter", "slash", "filter", "filter what is listed", _G, "filter", 70),
     *(Key(f"view.{n}", str(n), f"view({n})", f"view {n}", _G) for n in range(1, 8)),
     Key("focus.next", "tab", "app.focus_next", "next panel", _G),
     Key("focus.previous", "shift+tab", "app.focus_previous", "previous panel", _G),
     Key("leave", "escape", "leave", "close, clear marks, clear filter, go up", _G),
     Key("back", "q", "back", "go up; at the top: quit", _G, "quit", 92),
-    Key("quit", "ctrl+c,ctrl+q", "quit", "quit at once", _G),
+    Key("quit", "ctrl+c,ctrl+q", "quit", "stop what is under way; else quit at once", _G),
     Key("suspend", "ctrl+z", "suspend_process", "to the shell; fg comes back", _G),
     Key("refresh", "ctrl+r,R", "refresh_now", "read again now", _G, shown="^r R"),
     Key("slower", "minus", "slower", "refresh less often", _G),
@@ -155,7 +66,6 @@ KEYS: tuple[Key, ...] = (
         shown="^spc",
     ),
     Key("mark.all", "a", "mark_all", "mark all that are loaded", _T, "all", 22),
-    Key("unmark", "u", "unmark", "take all marks away", _T, "unmark", 23),
     Key(
         "state.next",
         "l,right_square_bracket,right",
@@ -227,6 +137,7 @@ KEYS: tuple[Key, ...] = (
         _R,
     ),
     Key("secrets", "v", "secrets", "show or hide secret fields", Scope.DRAWER),
+    *DEED_KEYS,
 )
 
 

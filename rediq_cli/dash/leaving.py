@@ -12,7 +12,8 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rediq_cli.output.neutralise import safe, safe_lines
@@ -36,6 +37,23 @@ def catch_signals(leave: Callable[[int], None]) -> None:
         except (RuntimeError, ValueError):
             # Not the main thread, as in some tests: whoever owns it handles signals.
             return
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Leave Ctrl-C to a program that has the terminal inside the block."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.remove_signal_handler(signal.SIGINT)
+        # A handler that does nothing is not inherited by the program; SIG_IGN would be.
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+    except ValueError:
+        yield  # not the main thread, as in some tests
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def has_terminal() -> bool:

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rediq_cli.dash.app import Dash
+from rediq_cli.dash.hands import Hands, Reader
 from rediq_cli.dash.options import DashOptions
 from rediq_cli.dash.screens import VIEWS
 from rediq_cli.dash.source import RedisSource, Source
 from rediq_cli.dash.view_model import ViewName
 from rediq_cli.dash.widgets.themes import THEMES
-from rediq_cli.session import Session
+from rediq_cli.session import Session, actor
 from rediq_core.admin import connect
 from rediq_core.admin.meter import MeteredLink
+from rediq_core.client import SyncClient
 from rediq_core.errors import InvalidOption
 from rediq_core.model.where import parse_where
 
@@ -86,8 +88,10 @@ def run_dash(session: Session, wanted: Wanted) -> None:
 
 def _live(session: Session, wanted: Wanted) -> Dash:
     options = options_of(session, wanted)
+    reader = Reader(connect(session.server, connection_pool_size=1, is_read_only=True))
+    hands = None if options.is_read_only else _hands(session)
     if wanted.record is None:
-        return Dash(_source(session), options)
+        return Dash(_source(session), options, hands=hands, reader=reader)
     from rediq_cli.dash.record import Recorder, RecordingSource  # noqa: PLC0415 - start-up
 
     recorder = Recorder(
@@ -97,7 +101,19 @@ def _live(session: Session, wanted: Wanted) -> Dash:
         secret_fields=options.secret_fields,
     )
     source = RecordingSource(_source(session), recorder)
-    return Dash(source, replace(options, badge="REC"))
+    return Dash(source, replace(options, badge="REC"), hands=hands, reader=reader)
+
+
+def _hands(session: Session) -> Hands:
+    """Return what can change something, over connections of its own."""
+    admin = connect(session.server, connection_pool_size=2)
+    client = SyncClient(
+        namespace=admin.access.namespace,
+        executor=admin.access.executor,
+        deadline=admin.access.deadline_s,
+        max_payload=session.server.max_payload_bytes,
+    )
+    return Hands(admin, client, actor())
 
 
 def _replay(session: Session, path: Path, wanted: Wanted) -> Dash:

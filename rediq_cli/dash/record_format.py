@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from rediq_cli.dash.figures import bytes_text
-from rediq_cli.dash.parts import Cause
 from rediq_cli.dash.view_model import Demand, QueueRow, TaskDetail, ViewName
 from rediq_core.admin import Event
 from rediq_core.config.redact import SECRET_FIELDS, redact_fields, redact_text
+from rediq_core.model.failures import Failure
 from rediq_core.model.schedule import ScheduleView
 from rediq_core.model.views import TaskView, WorkerView
 
@@ -51,7 +51,7 @@ TASKS: TypeAdapter[tuple[TaskView, ...]] = TypeAdapter(tuple[TaskView, ...])
 DETAIL: TypeAdapter[TaskDetail] = TypeAdapter(TaskDetail)
 EXTRAS: dict[str, TypeAdapter[Any]] = {
     ViewName.SCHEDULES: TypeAdapter(tuple[ScheduleView, ...]),
-    ViewName.FAILURES: TypeAdapter(tuple[Cause, ...]),
+    ViewName.FAILURES: TypeAdapter(tuple[Failure, ...]),
     ViewName.EVENTS: TypeAdapter(tuple[Event, ...]),
 }
 """What views need besides queues and workers, by their names."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rediq_cli.dash.attention import find_attention
 from rediq_cli.dash.history import RANGES, History
-from rediq_cli.dash.parts import read_causes, read_detail, read_events, read_schedules
+from rediq_cli.dash.parts import read_detail, read_events, read_failures, read_schedules
 from rediq_cli.dash.view_model import (
     Demand,
     QueueRow,
@@ -49,6 +49,8 @@ FEW_QUEUES = 20
 SEARCH_BUDGET = 2_000
 # A search that is done is done again after this many seconds.
 SEARCH_EVERY_S = 5.0
+# Why the open task does not run, and its kin, are read again after this many seconds.
+WHY_EVERY_S = 5.0
 # A queue whose oldest task waits less than this is not behind, in ms.
 BEHIND_MS = 10_000
 # Hits a search keeps.
@@ -76,7 +78,7 @@ Part = Callable[["Admin"], object]
 
 PARTS: dict[ViewName, Part] = {
     ViewName.SCHEDULES: read_schedules,
-    ViewName.FAILURES: read_causes,
+    ViewName.FAILURES: read_failures,
     ViewName.EVENTS: lambda admin: read_events(admin)[::-1],
 }
 """What each view needs besides queues, workers and the server's figures."""
@@ -122,6 +124,8 @@ class RedisSource:
         self._times: dict[str, float] = {}
         self._filled: set[str] = set()
         self._search: Search | None = None
+        self._known: TaskDetail | None = None
+        self._why_s = float("-inf")
 
     def close(self) -> None:
         """Close the connections."""
@@ -304,7 +308,15 @@ class RedisSource:
     def _detail(self, demand: Demand) -> TaskDetail | None:
         if not demand.task_id:
             return None
-        return read_detail(self._admin, demand.task_id)
+        now_s = self._clock.monotonic()
+        known = self._known
+        is_known = known is not None and known.task_id == demand.task_id
+        is_fresh = is_known and now_s - self._why_s < WHY_EVERY_S
+        detail = read_detail(self._admin, demand.task_id, known if is_fresh else None)
+        if known is None or detail.why is not known.why:
+            self._why_s = now_s
+        self._known = detail
+        return detail
 
 
 def _word(view: QueueView) -> str:

@@ -32,6 +32,7 @@ from rediq_cli.dash.widgets.pane import Pane
 from rediq_cli.dash.widgets.prompt import Prompt
 from rediq_cli.dash.widgets.task_text import clock_text
 from rediq_cli.dash.widgets.themes import DEFAULT_THEME, THEMES
+from rediq_cli.dash.widgets.toast import Toast
 from rediq_core.clock import Clock
 
 
@@ -86,6 +87,7 @@ class Stage(App[int]):
             yield Prompt(id="prompt")
             yield StatusBar(id="status")
             yield KeyBar(id="keys")
+        yield Toast(id="toast")
         yield SizeCard(id="size")
 
     def dress(self) -> None:

@@ -33,6 +33,13 @@ def write(text: str, terminal: Terminal) -> None:
     sys.stdout.write(text)
 
 
+def page(text: str, env: Mapping[str, str]) -> str:
+    """Show text in the pager, also if it would fit; returns why that failed, or ""."""
+    # Without -F, which would leave at once; without -X, so that the screen comes back clean.
+    command = shlex.split(env.get("REDIQ_PAGER") or env.get("PAGER") or "less -IR")
+    return "" if _paged(command, text) else f"{command[0]} cannot be started"
+
+
 def _paged(command: list[str], text: str) -> bool:
     """Return False if the pager cannot be started."""
     import subprocess  # noqa: PLC0415 - start-up: most output is never paged

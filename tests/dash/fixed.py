@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rediq_cli.dash.attention import find_attention
 from rediq_cli.dash.view_model import Demand, QueueRow, Server, Snapshot, TaskList, ViewName
+from rediq_core.model.failures import Failure
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import QueueView, TaskView, TimelineEntry
 
@@ -30,6 +31,20 @@ def task(number: int, text: str = "order") -> TaskView:
         attempts=1,
         finished_ms=AT_MS - 1_000,
         timeline=(failure,),
+    )
+
+
+def failure(summary: str = "ValueError: order", tasks: int = 3) -> Failure:
+    return Failure(
+        "4f2a91c03b7d",
+        tasks,
+        summary,
+        AT_MS - 9_000,
+        AT_MS - 1_000,
+        tasks + 2,
+        ("payment",),
+        ("order:pay",),
+        task(1).id,
     )
 
 

@@ -17,7 +17,6 @@ from rediq_cli.dash import record
 from rediq_cli.dash import record_format as form
 from rediq_cli.dash.app import Dash
 from rediq_cli.dash.opening import DEADLINE_MS
-from rediq_cli.dash.parts import group_causes
 from rediq_cli.dash.record import Recorder, RecordingSource
 from rediq_cli.dash.record_format import LAST_MS
 from rediq_cli.dash.recording import Recording
@@ -39,7 +38,7 @@ from rediq_core.admin.meter import Meter
 from rediq_core.errors import InvalidOption, RedisUnavailable
 from rediq_core.model.state import TaskState
 from rediq_core.model.where import parse_where
-from tests.dash.fixed import AT_MS, HOSTILE, FixedSource, queue, snapshot, task
+from tests.dash.fixed import AT_MS, HOSTILE, FixedSource, failure, queue, snapshot, task
 from tests.support.clock import ManualClock
 from tests.support.desk import Desk, worker_row
 
@@ -62,7 +61,7 @@ def reading(second: int, pending: int = 5, **changes: object) -> Snapshot:
         charts=charts,
         tasks=TaskList(DEAD, tasks, total=2),
         detail=TaskDetail(tasks[0].id, tasks[0], ("why",), ("link",)),
-        extra={ViewName.FAILURES: group_causes(tasks, is_whole=True), ViewName.EVENTS: ()},
+        extra={ViewName.FAILURES: (failure(),), ViewName.EVENTS: ()},
         demand=DEAD,
     )
     return replace(seen, **changes)  # type: ignore[arg-type]  # fields by name
@@ -162,7 +161,7 @@ def test_no_secret_is_written(recorder: Recorder, path: Path) -> None:
             0,
             tasks=TaskList(DEAD, tasks, total=3),
             detail=TaskDetail(leaky.id, leaky),
-            extra={ViewName.FAILURES: group_causes(tasks, is_whole=True)},
+            extra={ViewName.FAILURES: (failure(f"OSError: {error}"),)},
         )
     )
     recorder.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from rediq_cli.dash.screens.listed import Events, Failures, Schedules
+from rediq_cli.dash.screens.events import Events
+from rediq_cli.dash.screens.failures import Failures
 from rediq_cli.dash.screens.overview import Overview
 from rediq_cli.dash.screens.redis import Redis
+from rediq_cli.dash.screens.schedules import Schedules
 from rediq_cli.dash.screens.tasks import Tasks
 from rediq_cli.dash.screens.view import View
 from rediq_cli.dash.screens.workers import Workers

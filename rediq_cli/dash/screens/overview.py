@@ -11,8 +11,9 @@ from textual.containers import Horizontal
 from rediq_cli.dash.figures import number, of_all, per_second, percent, short, span_text, spark
 from rediq_cli.dash.history import RANGES
 from rediq_cli.dash.keymap import Scope, bindings
+from rediq_cli.dash.screens.queue_acts import QueueActs
 from rediq_cli.dash.screens.queue_columns import QUEUE_COLUMNS
-from rediq_cli.dash.screens.view import Scene, View
+from rediq_cli.dash.screens.view import Scene
 from rediq_cli.dash.screens.worker_columns import SHORT_WORKER_COLUMNS
 from rediq_cli.dash.view_model import (
     Attention,
@@ -90,7 +91,7 @@ class ChartStrip(Bar):
         return (Span(" "), *joined(parts, "  "))
 
 
-class Overview(View):
+class Overview(QueueActs):
     """The first view."""
 
     name_of_view = ViewName.OVERVIEW
@@ -138,10 +139,10 @@ class Overview(View):
         return Demand(ViewName.OVERVIEW)
 
     def scopes(self) -> tuple[Scope, ...]:
-        """Show the keys of queues while they have the focus."""
-        if self.queues.has_focus:
-            return (Scope.QUEUES, Scope.TABLE, Scope.GLOBAL)
-        return (Scope.TABLE, Scope.GLOBAL)
+        """Show the keys of queues, unless workers have the focus."""
+        if self.few_workers.has_focus:
+            return (Scope.TABLE, Scope.GLOBAL)
+        return (Scope.QUEUES, Scope.TABLE, Scope.GLOBAL)
 
     def show(self, scene: Scene) -> None:
         """Show charts and tables."""
@@ -253,12 +254,21 @@ class Overview(View):
         chart.symbols = "braille" if scene.look.has_unicode else "ascii"
         chart.redraw()
 
+    def targets(self) -> list[QueueRow]:
+        """Return the marked queues, else the one under the cursor or that needs attention."""
+        if self.attention.has_focus:
+            found = self.attention.cursor
+            return [row for row in self.queues.rows if found and row.name == found.subject]
+        row = self.queues.cursor
+        return self.queues.marked or ([row] if row is not None else [])
+
+    def unmark(self) -> bool:
+        """Take the marks away."""
+        return self.queues.unmark()
+
     def step_back(self) -> bool:
         """Clear the marks."""
-        if self.queues.marks:
-            self.queues.action_unmark()
-            return True
-        return False
+        return self.unmark()
 
     def on_table_opened(self, message: Table.Opened) -> None:
         """Go to the queue, or to what a finding is about."""

@@ -13,8 +13,9 @@ from textual.app import ComposeResult
 
 from rediq_cli.dash.figures import number
 from rediq_cli.dash.keymap import Scope, bindings
+from rediq_cli.dash.screens.task_acts import TaskActs
 from rediq_cli.dash.screens.task_columns import ANY_COLUMNS, COLUMNS_BY_STATE, ID_END
-from rediq_cli.dash.screens.view import Scene, View, reason_of
+from rediq_cli.dash.screens.view import Scene, reason_of
 from rediq_cli.dash.view_model import PAGE_SIZE, Demand, Place, TaskList, ViewName
 from rediq_cli.dash.widgets.bars import Tab
 from rediq_cli.dash.widgets.drawer import Drawer
@@ -24,7 +25,7 @@ from rediq_cli.output.neutralise import safe
 from rediq_core.errors import InvalidOption
 from rediq_core.model.state import FINAL_STATES, TaskState
 from rediq_core.model.views import TaskView
-from rediq_core.model.where import Where, parse_where
+from rediq_core.model.where import Where, is_id_like, parse_where
 
 # What a tab calls a state, long and short.
 _TAB_NAMES = {
@@ -42,7 +43,7 @@ TAB_STATES = tuple(_TAB_NAMES)
 _LATEST_FIRST = FINAL_STATES | {TaskState.TRASH}
 
 
-class Tasks(View):
+class Tasks(TaskActs):
     """The second view, and what opens for a queue."""
 
     name_of_view = ViewName.TASKS
@@ -82,7 +83,7 @@ class Tasks(View):
         is_same = (mine.queue, mine.state, mine.filter) == (place.queue, place.state, place.filter)
         if not is_same:
             self._start, self._is_tail, self._list = 0, False, None
-            self.table.marks.clear()
+            self.table.unmark()
             self.table.columns = list(COLUMNS_BY_STATE[place.state] if place.queue else ANY_COLUMNS)
             self.table.sort_title = ""
         if place.task_id != mine.task_id:
@@ -182,7 +183,7 @@ class Tasks(View):
         return joined(
             [
                 (Span(safe(name, 140), "title"),),
-                (Span(f"marked {len(table.marks)}", "mark"),) if table.marks else EMPTY,
+                self._marked(),
                 say(f"filter {place.filter}", "accent") if place.filter else EMPTY,
                 (Span(f"sort {table.sort_title.lower()}, loaded rows", "dim"),)
                 if table.sort_title
@@ -191,6 +192,15 @@ class Tasks(View):
             " · ",
             "dim",
         )
+
+    def _marked(self) -> Line:
+        marks, listed = len(self.table.marks), self._list
+        if not self.table.is_all or listed is None:
+            return (Span(f"marked {marks}", "mark"),) if marks else EMPTY
+        is_search = listed.demand.where is not None
+        total = len(listed.tasks) if is_search else listed.total
+        how = "" if listed.is_complete or not is_search else " or more"
+        return (Span(f"all {number(total, 13)}{how} matching", "mark"),)
 
     def _note(self, listed: TaskList | None) -> Line:
         if listed is None or not listed.tasks:
@@ -264,10 +274,41 @@ class Tasks(View):
             self._goto(replace(self._place, task_id=""))
             self.table.focus()
             return True
-        if self.table.marks:
-            self.table.action_unmark()
-            return True
-        return False
+        return self.unmark()
+
+    def unmark(self) -> bool:
+        """Take the marks away."""
+        return self.table.unmark()
+
+    @property
+    def is_all(self) -> bool:
+        """All that match are meant, and not the open task."""
+        return self.table.is_all and not self.drawer.has_focus
+
+    def targets(self) -> list[TaskView]:
+        """Return the open task if the drawer has the focus, else the marked, else the cursor's."""
+        if self.drawer.has_focus and self.drawer.task_view is not None:
+            return [self.drawer.task_view]
+        row = self.table.cursor
+        return self.table.marked or ([row] if row is not None else [])
+
+    def matching(self) -> Where:
+        """Return what picks everything that is listed."""
+        place = self._place
+        where = self.where(place)
+        if where is not None:
+            return where
+        return Where(queue=place.queue, state=place.state) if place.queue else Where()
+
+    def child_ids(self) -> list[str]:
+        """Return the ids that stand in the drawer's links."""
+        open_id = self._place.task_id
+        words = [line.split()[-1] for line in self.drawer.link_lines if line.split()]
+        return [word for word in words if open_id and is_id_like(word)]
+
+    def action_mark_matching(self) -> None:
+        """Mean all that match, loaded or not."""
+        self.table.mark_matching()
 
     def _goto(self, place: Place) -> None:
         self.post_message(self.Goto(place))

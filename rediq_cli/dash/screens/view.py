@@ -7,12 +7,13 @@ anything itself. To add a view: subclass `View`, name it in `ViewName` and in `s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual.containers import Container
 from textual.message import Message
 
+from rediq_cli.dash.deeds import Wish
 from rediq_cli.dash.keymap import Scope
 from rediq_cli.dash.view_model import Demand, Place, Snapshot, ViewName
 from rediq_cli.dash.widgets.bars import Tab
@@ -68,6 +69,41 @@ class View(Container):
             super().__init__()
             self.text = text
             self.role = role
+
+    class Asked(Message):
+        """Something is to be done."""
+
+        def __init__(self, wish: Wish) -> None:
+            super().__init__()
+            self.wish = wish
+
+    class Wanted(Message):
+        """Something that stays on this machine is to be done with tasks.
+
+        Attributes:
+            what: "copy", "payload", "pager", "save" or "edit".
+            ids: Ids of the tasks.
+            where: Where they were seen, in words.
+        """
+
+        def __init__(self, what: str, ids: Sequence[str], where: str = "") -> None:
+            super().__init__()
+            self.what = what
+            self.ids = tuple(ids)
+            self.where = where
+
+    def ask(self, make: Callable[[], Wish]) -> None:
+        """Ask for a deed, or say why there is none."""
+        try:
+            wish = make()
+        except RediqError as error:
+            self.post_message(self.Said(reason_of(error), "warn"))
+            return
+        self.post_message(self.Asked(wish))
+
+    def unmark(self) -> bool:
+        """Take the marks away; returns False if there were none."""
+        return False
 
     def enter(self, place: Place) -> None:
         """Take notice of a new place within the view; called before the first `show` for it."""

@@ -6,12 +6,17 @@ from textual.app import ComposeResult
 
 from rediq_cli.dash.figures import of_all
 from rediq_cli.dash.keymap import Scope, bindings
+from rediq_cli.dash.other_deeds import tell_workers
 from rediq_cli.dash.screens.view import Scene, View
 from rediq_cli.dash.screens.worker_columns import WORKER_COLUMNS
 from rediq_cli.dash.view_model import Demand, Place, ViewName
 from rediq_cli.dash.widgets.lines import Span
 from rediq_cli.dash.widgets.table import Table
+from rediq_core.admin import Do
 from rediq_core.model.views import WorkerView
+
+# States of workers that are told nothing any more.
+GONE = ("lost", "stopped")
 
 
 class Workers(View):
@@ -46,7 +51,7 @@ class Workers(View):
         """Show the workers that match the filter."""
         words = scene.place.filter.lower().split()
         rows = [worker for worker in scene.snapshot.workers if _matches(worker, words)]
-        live = [worker for worker in rows if worker.state not in ("lost", "stopped")]
+        live = [worker for worker in rows if worker.state not in GONE]
         busy, slots = sum(w.busy for w in live), sum(w.concurrency for w in live)
         self.table.title = (
             Span("Workers", "title"),
@@ -59,12 +64,36 @@ class Workers(View):
         )
         self.table.show(rows, scene.look)
 
+    def unmark(self) -> bool:
+        """Take the marks away."""
+        return self.table.unmark()
+
     def step_back(self) -> bool:
         """Clear the marks."""
-        if self.table.marks:
-            self.table.action_unmark()
-            return True
-        return False
+        return self.unmark()
+
+    def targets(self) -> list[WorkerView]:
+        """Return the marked workers, else the one under the cursor; those that are gone not."""
+        row = self.table.cursor
+        rows = self.table.marked or ([row] if row is not None else [])
+        live = [worker for worker in rows if worker.state not in GONE]
+        if not live:
+            self.post_message(self.Said("No live worker is meant.", "warn"))
+        return live
+
+    def action_pause(self) -> None:
+        """Have the workers claim nothing more, or go on if all are paused."""
+        live = self.targets()
+        running = [worker for worker in live if worker.state != "paused"]
+        if live:
+            do = Do.PAUSE if running else Do.RESUME
+            self.ask(lambda: tell_workers(running or live, do))
+
+    def action_stop(self) -> None:
+        """Have the workers finish what runs, and exit."""
+        live = self.targets()
+        if live:
+            self.ask(lambda: tell_workers(live, Do.STOP))
 
     def on_table_opened(self, message: Table.Opened) -> None:
         """Show the tasks that the worker runs."""

@@ -29,6 +29,7 @@ class Table(Pane, Generic[R], can_focus=True):
         look: What cells need besides their row.
         rows: The rows in the order they are shown.
         marks: Keys of the marked rows.
+        is_all: All rows are meant, also those that are not loaded; the loaded ones are marked.
         is_wide: Show the columns of wide tables too.
         empty: Shown when there is no row.
     """
@@ -85,6 +86,7 @@ class Table(Pane, Generic[R], can_focus=True):
         self.look = Look()
         self.rows: list[R] = []
         self.marks: set[str] = set()
+        self.is_all = False
         self.is_wide = False
         self.empty: Line = EMPTY
         self.sort_title = ""
@@ -134,7 +136,7 @@ class Table(Pane, Generic[R], can_focus=True):
         self._arrange_rows()
         self._at = self._find(before, old_keys, old_at)
         self._offset += self._at - old_at if before and before == self.cursor_key else 0
-        self.marks &= set(self._keys)
+        self.marks = set(self._keys) if self.is_all else self.marks & set(self._keys)
         self._clamp()
         self.redraw()
         if self.cursor_key != before:
@@ -303,7 +305,7 @@ class Table(Pane, Generic[R], can_focus=True):
     def action_mark(self) -> None:
         """Mark the row, or take its mark away, and go down."""
         if self.has_marks and self.rows:
-            self._anchor = self.cursor_key
+            self._anchor, self.is_all = self.cursor_key, False
             self.marks ^= {self.cursor_key}
             self.move_to(self._at + 1)
             self.post_message(self.Moved(self))
@@ -320,16 +322,27 @@ class Table(Pane, Generic[R], can_focus=True):
 
     def action_mark_all(self) -> None:
         """Mark every row that is loaded."""
-        if self.has_marks:
+        self._mark_loaded(is_all=False)
+
+    def mark_matching(self) -> None:
+        """Mean all rows, also those that are not loaded; taking one mark away ends that."""
+        self._mark_loaded(is_all=True)
+
+    def _mark_loaded(self, *, is_all: bool) -> None:
+        if self.has_marks and self.rows:
+            self.is_all = is_all
             self.marks = set(self._keys)
             self.redraw()
             self.post_message(self.Moved(self))
 
-    def action_unmark(self) -> None:
-        """Take all marks away."""
-        self.marks = set()
+    def unmark(self) -> bool:
+        """Take all marks away; returns False if there were none."""
+        if not self.marks:
+            return False
+        self.marks, self.is_all = set(), False
         self.redraw()
         self.post_message(self.Moved(self))
+        return True
 
     def action_wide(self) -> None:
         """Show more columns, or fewer again."""

@@ -48,6 +48,11 @@ def clock_text(at_ms: int) -> str:
     return f"{moment:%H:%M:%S}"
 
 
+def clock_stamp(at_ms: int) -> str:
+    """Return an instant as part of a file's name, in UTC."""
+    return f"{datetime.fromtimestamp(at_ms / 1_000, UTC):%Y%m%dT%H%M%SZ}"
+
+
 def facts(task: TaskView, look: Look, width: int) -> list[Line]:
     """Return what a task is and where it stands, in a few lines of two facts."""
     tries = attempts_text(task)
@@ -262,6 +267,27 @@ def _entry(entry: TimelineEntry, look: Look, width: int) -> list[Line]:
         text = fit(safe(f"{entry.error_type}: {entry.error}", 400), max(width - 2, 8))
         lines.append((Span("  "), Span(text, "bad")))
     return lines
+
+
+def whole(task: TaskView, look: Look) -> list[Line]:
+    """Return everything of a task for a pager: nothing is cut, secrets are hidden."""
+    try:
+        value: object = json.loads(task.payload_json) if task.payload_json else None
+        shown = as_json(redact_fields(value, look.secret_fields))
+        body = safe_lines(readable(shown, indent=2), 0)
+    except (ValueError, RecursionError):
+        body = safe_lines(task.payload_json.decode("utf-8", "replace"), 0)
+    head = [(Span(f"{task.type}  {task.queue}  {task.state.value}  {task.id}"),), EMPTY]
+    lines: list[Line] = [*head, *((Span(line),) for line in body)]
+    last = task.last_failure
+    if last is not None:
+        told = [f"{last.error_type}: {last.error}", *last.traceback.split("\n")]
+        lines += [
+            EMPTY,
+            (Span("error"),),
+            *((Span(line),) for line in safe_lines("\n".join(told), 0)),
+        ]
+    return [*lines, EMPTY, (Span("attempts"),), *attempts(task, look, 10_000)]
 
 
 def raw_bytes(raw: bytes) -> list[Line]:

@@ -1,0 +1,111 @@
+"""A dashboard over a real server, driven by keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import redis
+from textual.pilot import Pilot
+
+from rediq_cli.dash.app import Dash
+from rediq_cli.dash.hands import Hands, Reader
+from rediq_cli.dash.options import DashOptions
+from rediq_cli.dash.source import RedisSource
+from rediq_cli.dash.widgets import sheet
+from rediq_core.admin import Admin, connect
+from rediq_core.admin.meter import MeteredLink
+from rediq_core.client import SyncClient
+from tests.support.desk import NAMESPACE, Desk
+from tests.support.waiting import await_until
+
+SIZE = (120, 35)
+ME = "ana@here"
+
+
+@pytest.fixture
+def desk(redis_url: str, redis_client: redis.Redis) -> Iterator[Desk]:
+    """An operator's desk on the emptied server, to fill its queues and to look at them."""
+    with Desk(redis_url, redis_client) as desk:
+        yield desk
+
+
+class Driver:
+    """A person at the dashboard.
+
+    Attributes:
+        app: The dashboard.
+        pilot: Presses keys.
+    """
+
+    def __init__(self, app: Dash, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after the other."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Type a text."""
+        names = {" ": "space", ":": "colon", "/": "slash", "{": "{", "-": "minus", "*": "*"}
+        await self.press(*(names.get(sign, sign) for sign in text))
+
+    def frame(self) -> str:
+        """What is on the screen."""
+        return self.app.frame()
+
+    async def see(self, text: str) -> str:
+        """Wait until a text is on the screen; returns the screen."""
+        await await_until(lambda: text in self.frame(), f"{text!r} on the screen:\n{self.frame()}")
+        return self.frame()
+
+    async def read_again(self) -> None:
+        """Wait for a reading that began after now."""
+        at = self.app.snapshot.seq
+        self.app.poller.hurry()
+        await await_until(lambda: self.app.snapshot.seq > at + 1, "two more readings")
+
+
+Open = Callable[..., AbstractAsyncContextManager[Driver]]
+
+
+def hands_on(desk: Desk) -> Hands:
+    """Return hands on the desk's server."""
+    admin: Admin = connect(desk.url, namespace=NAMESPACE)
+    client = SyncClient(namespace=NAMESPACE, executor=admin.access.executor)
+    return Hands(admin, client, ME)
+
+
+def source_on(desk: Desk) -> RedisSource:
+    """Return a source on the desk's server."""
+    admin = connect(desk.url, namespace=NAMESPACE, is_read_only=True)
+    link = MeteredLink.beside(admin.access.executor.link)
+    admin.access.executor.link = link
+    return RedisSource(admin, link.meter)
+
+
+@pytest.fixture
+def open_dash(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open the dashboard on the desk's server; questions take keys at once."""
+    monkeypatch.setattr(sheet, "GUARD_S", 0.0)
+
+    @asynccontextmanager
+    async def opened(*, size: tuple[int, int] = SIZE, **changes: object) -> AsyncIterator[Driver]:
+        options = replace(
+            DashOptions(label="redis://localhost:6379/0", interval_s=0.2),
+            **changes,  # type: ignore[arg-type]  # fields by name
+        )
+        hands = None if options.is_read_only else hands_on(desk)
+        reader = Reader(connect(desk.url, namespace=NAMESPACE, is_read_only=True))
+        app = Dash(source_on(desk), options, hands=hands, reader=reader)
+        async with app.run_test(size=size) as pilot:
+            driver = Driver(app, pilot)
+            await await_until(lambda: app.snapshot.seq > 0, "a first reading")
+            await pilot.pause()
+            yield driver
+
+    return opened
