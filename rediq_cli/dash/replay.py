@@ -7,7 +7,7 @@ It has nothing that could change anything, so actions are impossible by type. Wh
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -197,7 +197,7 @@ class ReplaySource:
             for name, adapter in form.EXTRAS.items()
             if f"extra:{name}" in state
         }
-        tasks = self._tasks(state, demand, extra, snapshot.at_ms)
+        tasks = self._tasks(state, demand, snapshot.at_ms)
         problems = {}
         if demand.view is ViewName.TASKS and tasks is None:
             problems["tasks"] = "Not in the recording: nobody looked at these tasks then."
@@ -217,9 +217,7 @@ class ReplaySource:
         )
 
     @staticmethod
-    def _tasks(
-        state: form.State, demand: Demand, extra: Mapping[str, Any], at_ms: int
-    ) -> TaskList | None:
+    def _tasks(state: form.State, demand: Demand, at_ms: int) -> TaskList | None:
         """Return the list that was recorded, or what is known of it from other ones."""
         if demand.view is not ViewName.TASKS:
             return None
@@ -236,7 +234,7 @@ class ReplaySource:
         where = demand.where
         if where is None:
             where = Where(queue=demand.queue or None, state=demand.state if demand.queue else None)
-        known = _known_tasks(state, extra)
+        known = _known_tasks(state)
         found = tuple(task for task in known.values() if where.matches(task, at_ms))
         if not found:
             return None
@@ -256,10 +254,8 @@ def _queues(state: form.State, at_ms: int) -> Iterable[QueueRow]:
         yield replace(row, word=safe(row.word, 12))
 
 
-def _known_tasks(state: form.State, extra: Mapping[str, Any]) -> dict[str, TaskView]:
+def _known_tasks(state: form.State) -> dict[str, TaskView]:
     known: dict[str, TaskView] = {}
-    for cause in extra.get(ViewName.FAILURES, ()):
-        known |= {task.id: task for task in cause.tasks}
     for listed in _named(state, "list:"):
         known |= {task.id: task for task in form.TASKS.validate_python(listed["tasks"])}
     for value in _named(state, "task:"):
