@@ -9,6 +9,7 @@ anything and serves no HTTP.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -51,6 +52,9 @@ def run_child(plan: WorkerPlan, worker_id: str, table: SlotTable, pipe: socket.s
     except RediqError as error:
         Uplink(pipe).tell(_failure_event(error))
         return UNUSABLE
+    # What was imported lives as long as the process: no collection need look at it, and pages that
+    # the parent shares stay shared.
+    gc.freeze()
     return asyncio.run(_TaskProcess(plan, worker_id, table, pipe).run(registries))
 
 

@@ -9,6 +9,7 @@ and end. It never imports handlers and runs no task.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -147,6 +148,8 @@ class Supervisor:
             ours, theirs = socket.socketpair()
             table = SlotTable(self._queues, self._plan.concurrency)
             suffix = secrets.token_hex(2)
+            # Or each full collection would copy the pages that the child shares.
+            gc.freeze()
             pid = os.fork()
             if pid == 0:
                 self._be_child(theirs, table, suffix)
