@@ -192,7 +192,10 @@ class Client(AsyncSchedules):
         while reply.status is not EnqueueStatus.DONE:
             if reply.status is EnqueueStatus.UNREGISTERED:
                 await self._executor.link.command(
-                    "SADD", keys.global_key(self.namespace, "queues"), queue
+                    "SADD",
+                    keys.global_key(self.namespace, "queues"),
+                    queue,
+                    deadline_s=self._deadline_s,
                 )
             call = self._entrance.next_call(queue, chunk, self._minute, reply.status)
             reply = await self._executor.run(call, deadline_s=self._deadline_s)
@@ -298,7 +301,9 @@ class Client(AsyncSchedules):
         for is_fresh in (False, True):
             if is_fresh or not self._queues:
                 found = await self._executor.link.command(
-                    "SMEMBERS", keys.global_key(self.namespace, "queues")
+                    "SMEMBERS",
+                    keys.global_key(self.namespace, "queues"),
+                    deadline_s=self._deadline_s,
                 )
                 self._queues = tuple(sorted(name.decode() for name in found))
             queues = likely_queues(task_id, self._queues)

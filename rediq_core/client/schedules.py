@@ -101,7 +101,9 @@ class AsyncSchedules:
         queue = _queue_of(name, reply)
         if queue:
             _, key, *fields = forget_command(self.namespace, queue, name)
-            await self._executor.link.command("HDEL", key, *fields, key=str(key))
+            await self._executor.link.command(
+                "HDEL", key, *fields, key=str(key), deadline_s=self._deadline_s
+            )
         return reply.code is ActCode.DONE
 
 
@@ -145,7 +147,9 @@ class SyncSchedules:
         queue = _queue_of(name, reply)
         if queue:
             _, key, *fields = forget_command(self.namespace, queue, name)
-            self._executor.link.command("HDEL", key, *fields, key=str(key))
+            self._executor.link.command(
+                "HDEL", key, *fields, key=str(key), deadline_s=self._deadline_s
+            )
         return reply.code is ActCode.DONE
 
 

@@ -114,7 +114,10 @@ class SyncClient(SyncSchedules):
         while reply.status is not EnqueueStatus.DONE:
             if reply.status is EnqueueStatus.UNREGISTERED:
                 self._executor.link.command(
-                    "SADD", keys.global_key(self.namespace, "queues"), queue
+                    "SADD",
+                    keys.global_key(self.namespace, "queues"),
+                    queue,
+                    deadline_s=self._deadline_s,
                 )
             call = self._entrance.next_call(queue, chunk, self._minute, reply.status)
             reply = self._executor.run(call, deadline_s=self._deadline_s)
@@ -199,7 +202,9 @@ class SyncClient(SyncSchedules):
         for is_fresh in (False, True):
             if is_fresh or not self._queues:
                 found = self._executor.link.command(
-                    "SMEMBERS", keys.global_key(self.namespace, "queues")
+                    "SMEMBERS",
+                    keys.global_key(self.namespace, "queues"),
+                    deadline_s=self._deadline_s,
                 )
                 self._queues = tuple(sorted(name.decode() for name in found))
             queues = likely_queues(task_id, self._queues)

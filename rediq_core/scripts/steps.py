@@ -40,7 +40,9 @@ async def drive_async(
         request = next(steps)
         while True:
             if request is None:
-                names = await executor.link.command("SMEMBERS", _names(namespace))
+                names = await executor.link.command(
+                    "SMEMBERS", _names(namespace), deadline_s=deadline_s
+                )
                 request = steps.send(_sorted(names))
                 continue
             replies: list[object] = []
@@ -61,7 +63,7 @@ def drive_sync(
         request = next(steps)
         while True:
             if request is None:
-                names = executor.link.command("SMEMBERS", _names(namespace))
+                names = executor.link.command("SMEMBERS", _names(namespace), deadline_s=deadline_s)
                 request = steps.send(_sorted(names))
                 continue
             replies: list[object] = []

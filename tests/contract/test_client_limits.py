@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,28 @@ def test_a_call_ends_at_the_configured_deadline(configured: Path) -> None:
 
     with SyncClient(NOBODY) as client, pytest.raises(RedisUnavailable):
         client.enqueue(Task("mail"))
+
+    assert time.monotonic() - began < 2
+
+
+ASKING: dict[str, Callable[[SyncClient], object]] = {
+    "enqueue": lambda client: client.enqueue(Task("mail")),
+    "enqueue a child": lambda client: client.enqueue(Task("mail", depends_on="an-id")),
+    "get": lambda client: client.get("an-id"),
+    "cancel": lambda client: client.cancel("an-id"),
+    "unschedule": lambda client: client.unschedule("nightly"),
+}
+
+
+@pytest.mark.parametrize("verb", ASKING)
+async def test_whatever_a_client_is_asked_ends_at_its_deadline(verb: str) -> None:
+    began = time.monotonic()
+
+    with SyncClient(NOBODY, deadline="200ms") as client, pytest.raises(RedisUnavailable):
+        ASKING[verb](client)
+    async with Client(NOBODY, deadline="200ms") as waiting:
+        with pytest.raises(RedisUnavailable):
+            await ASKING[verb](waiting)  # type: ignore[arg-type,misc]  # the same verbs, awaited
 
     assert time.monotonic() - began < 2
 
