@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -83,7 +84,8 @@ class FullReport:
         yield from table(_COLUMNS, cells, session.out.terminal)
         yield from (f"broken  {rule}" for rule in self.broken)
         wrong = sum(not is_right for *_, is_right in self.rows)
-        end = "ledger clean" if not self.broken else f"{len(self.broken)} rules broken"
+        rules = "1 rule" if len(self.broken) == 1 else f"{len(self.broken)} rules"
+        end = f"{rules} broken" if self.broken else "ledger clean"
         also = f", {wrong} of {len(self.rows)} not as expected" if wrong else ""
         yield f"{end}{also}, {self.took_s:.0f} s"
 
@@ -102,7 +104,7 @@ def run_full_demo(session: Session, *, seed: str) -> FullReport:
             next_step="make demo ARGS=--full installs them. By hand: python -m pip install -r "
             f"{EXAMPLES / 'order_system' / 'requirements.txt'}",
         )
-    with ExitStack() as stack:
+    with closing(ExitStack()) as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rediq-demo-")))
         running = embedded.ensure(home / "embedded")
         stack.callback(embedded.stop, home / "embedded")
@@ -113,7 +115,7 @@ def run_full_demo(session: Session, *, seed: str) -> FullReport:
             "ORDER_LEDGER": str(home / "orders.sqlite3"),
             "REDIQ_URL": running.url,
         }
-        os.environ.update(shop)  # the API runs in this process
+        stack.enter_context(_environment(shop))  # the API runs in this process
         # Opened before anybody else does: one makes the file.
         ledger = stack.enter_context(_import("ledger").Ledger(home / "orders.sqlite3"))
         workers = [
@@ -128,8 +130,8 @@ def run_full_demo(session: Session, *, seed: str) -> FullReport:
         began_s = SYSTEM_CLOCK.monotonic()
         rows = asyncio.run(_drive(running.url, api, admin, ledger, say))
         took_s = SYSTEM_CLOCK.monotonic() - began_s
-        return FullReport(rows, _import("rules").broken_rules(ledger), took_s)
-    raise AssertionError("unreachable")
+        broken = [*_import("rules").broken_rules(ledger), *_ended(workers)]
+        return FullReport(rows, broken, took_s)
 
 
 async def _drive(
@@ -153,6 +155,26 @@ async def _clients(url: str, api: str) -> AsyncIterator[tuple[Client, object]]:
     http = import_module("httpx2").AsyncClient(base_url=api, timeout=30)
     async with Client(url) as client, http:
         yield client, http
+
+
+def _ended(workers: Sequence[subprocess.Popen[bytes]]) -> Iterator[str]:
+    for worker in workers:
+        if (code := worker.poll()) is not None:
+            yield (
+                f"worker process {worker.pid} ended with {code}. See why:"
+                f" rediq worker start -c {EXAMPLES / 'order_system.toml'}"
+            )
+
+
+@contextmanager
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager

@@ -128,6 +128,7 @@ def in_terminal(
     cwd: Path | None = None,
     answer: str = "",
     ready: Callable[[bytes], bool] = lambda screen: screen.endswith((b": ", b"] ")),
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, bytes]:
     """Run a command line with a terminal of 80 by 24 as stdin, stdout and stderr.
 
@@ -137,6 +138,7 @@ def in_terminal(
         cwd: The folder to run in.
         answer: Typed once, when `ready` says that a question stands on the screen.
         ready: Looks at what was written so far.
+        timeout_s: Longest it may take.
 
     Returns:
         The exit code, and every byte the terminal was sent.
@@ -147,7 +149,7 @@ def in_terminal(
         os.execvpe(PROGRAM[0], [*PROGRAM, *words], clean_environment(env))
     _set_size(terminal)
     screen, typed = b"", not answer
-    deadline = time.monotonic() + TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     try:
         while time.monotonic() < deadline:
             if not select.select([terminal], [], [], 0.1)[0]:
