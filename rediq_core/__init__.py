@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rediq_core.handlers.mux import Mux
     from rediq_core.handlers.outcomes import Failure
     from rediq_core.handlers.signals import Permanent, Retry, Snooze
+    from rediq_core.handlers.tracing import TracingMiddleware
+    from rediq_core.metrics.middleware import MetricsMiddleware
     from rediq_core.model.retry import Backoff
     from rediq_core.model.state import TaskState
     from rediq_core.model.task import Task
@@ -42,6 +44,7 @@ _HOMES = {
     "Failure": "handlers.outcomes",
     "LoggingMiddleware": "handlers.middleware",
     "Member": "handlers.groups",
+    "MetricsMiddleware": "metrics.middleware",
     "Mux": "handlers.mux",
     "Permanent": "handlers.signals",
     "RediqError": "errors",
@@ -53,6 +56,7 @@ _HOMES = {
     "TaskState": "model.state",
     "TaskType": "model.task_type",
     "TaskView": "model.views",
+    "TracingMiddleware": "handlers.tracing",
     "Worker": "worker",
 }
 
@@ -67,6 +71,7 @@ __all__ = [
     "Failure",
     "LoggingMiddleware",
     "Member",
+    "MetricsMiddleware",
     "Mux",
     "Permanent",
     "RediqError",
@@ -78,6 +83,7 @@ __all__ = [
     "TaskState",
     "TaskType",
     "TaskView",
+    "TracingMiddleware",
     "Worker",
 ]
 

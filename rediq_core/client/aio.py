@@ -24,6 +24,7 @@ from rediq_core.client.limits import limits_of
 from rediq_core.client.order import arrange, encode_level
 from rediq_core.client.parents import meet_parents
 from rediq_core.client.schedules import AsyncSchedules
+from rediq_core.client.tracing import current_trace
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
 from rediq_core.model.durations import Duration, duration_ms
@@ -141,7 +142,7 @@ class Client(AsyncSchedules):
         """
         if task.cron:
             return await self.schedule(task.type, task.cron, task)
-        encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
+        encoded = encode_task(task, limit_bytes=self._max_payload_bytes, trace=current_trace())
         if task.depends_on:
             for error in (await self._meet([task], {})).values():
                 raise error
@@ -231,7 +232,7 @@ class Client(AsyncSchedules):
         Raises:
             EnqueueManyFailed: Some were refused; all were tried. `.results` has each outcome.
         """
-        listed = list(tasks)
+        listed, trace = list(tasks), current_trace()
         results: list[str | RediqError] = [""] * len(listed)
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
         bound: list[int] = []
@@ -243,7 +244,7 @@ class Client(AsyncSchedules):
                 if task.depends_on:
                     bound.append(i)
                     continue
-                encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
+                encoded = encode_task(task, limit_bytes=self._max_payload_bytes, trace=trace)
                 by_queue.setdefault(task.queue, []).append((i, task, encoded))
             except RediqError as error:
                 results[i] = error
@@ -252,7 +253,7 @@ class Client(AsyncSchedules):
             homes = {task.id: task.queue for task in listed}
             for level in arrange(listed, bound, results):
                 refused = await self._meet([listed[i] for i in level], homes)
-                rows = encode_level(listed, level, refused, results, self._max_payload_bytes)
+                rows = encode_level(listed, level, refused, results, self._max_payload_bytes, trace)
                 await self._send_queues(rows, results)
         if any(isinstance(result, RediqError) for result in results):
             raise plan.many_failed(results)

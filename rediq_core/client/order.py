@@ -99,6 +99,7 @@ def encode_level(
     refused: Mapping[str, RediqError],
     results: list[str | RediqError],
     limit_bytes: int,
+    trace: str,
 ) -> dict[str, list[tuple[int, Task[object], EncodedTask]]]:
     """Return the tasks of a level to send, by queue; the errors of the others go to the results."""
     by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
@@ -107,7 +108,7 @@ def encode_level(
         error = refused.get(task.id)
         if error is None:
             try:
-                row = (number, task, encode_task(task, limit_bytes=limit_bytes))
+                row = (number, task, encode_task(task, limit_bytes=limit_bytes, trace=trace))
                 by_queue.setdefault(task.queue, []).append(row)
             except RediqError as unfit:
                 error = unfit

@@ -22,6 +22,7 @@ from rediq_core.client.limits import limits_of
 from rediq_core.client.order import arrange, encode_level
 from rediq_core.client.parents import meet_parents
 from rediq_core.client.schedules import SyncSchedules
+from rediq_core.client.tracing import current_trace
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
 from rediq_core.model.durations import Duration, duration_ms
@@ -98,7 +99,7 @@ class SyncClient(SyncSchedules):
         """Put one task into its queue: one round trip. Returns and raises as `Client.enqueue`."""
         if task.cron:
             return self.schedule(task.type, task.cron, task)
-        encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
+        encoded = encode_task(task, limit_bytes=self._max_payload_bytes, trace=current_trace())
         if task.depends_on:
             for error in self._meet([task], {}).values():
                 raise error
@@ -143,7 +144,7 @@ class SyncClient(SyncSchedules):
 
     def enqueue_many(self, tasks: Iterable[Task[R]]) -> list[str]:
         """Put many tasks into their queues. Returns and raises as `Client.enqueue_many`."""
-        listed = list(tasks)
+        listed, trace = list(tasks), current_trace()
         results: list[str | RediqError] = [""] * len(listed)
         by_queue: dict[str, list[tuple[int, Task[object], EncodedTask]]] = {}
         bound: list[int] = []
@@ -155,7 +156,7 @@ class SyncClient(SyncSchedules):
                 if task.depends_on:
                     bound.append(i)
                     continue
-                encoded = encode_task(task, limit_bytes=self._max_payload_bytes)
+                encoded = encode_task(task, limit_bytes=self._max_payload_bytes, trace=trace)
                 by_queue.setdefault(task.queue, []).append((i, task, encoded))
             except RediqError as error:
                 results[i] = error
@@ -164,7 +165,7 @@ class SyncClient(SyncSchedules):
             homes = {task.id: task.queue for task in listed}
             for level in arrange(listed, bound, results):
                 refused = self._meet([listed[i] for i in level], homes)
-                rows = encode_level(listed, level, refused, results, self._max_payload_bytes)
+                rows = encode_level(listed, level, refused, results, self._max_payload_bytes, trace)
                 self._send_queues(rows, results)
         if any(isinstance(result, RediqError) for result in results):
             raise plan.many_failed(results)

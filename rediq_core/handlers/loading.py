@@ -91,30 +91,23 @@ def import_middleware(spec: str, origin: str = "", *, looked_in: str = "") -> Mi
             next_step='Write "package.module:attribute".',
         )
     module = _import(match[1], spec, origin, looked_in=looked_in, run_from="")
-    found: object = getattr(module, match[2], None)
-    if found is None:
-        raise ConfigError(
-            f'"{spec}" is not a middleware{_given(origin)}.',
-            cause=f"{match[1]} has no {match[2]}.",
-            next_step="Check the spelling.",
-        )
-    if isinstance(found, type):
-        try:
-            found = found()
-        except Exception as error:  # making it runs a user's code, which may raise anything
-            raise ConfigError(
-                f'cannot make a middleware of "{spec}"{_given(origin)}.',
-                cause=f"It was called without arguments, and failed with {type(error).__name__}:"
-                f" {message_of(error, 500)} {_place_in_module(error)}".rstrip(),
-                next_step="Make an instance in a module, and name that.",
-            ) from error
     try:
-        return check_middleware(found)
+        found: object = getattr(module, match[2], None)
+        if found is None:
+            raise ConfigError(f"{match[1]} has no {match[2]}.", next_step="Check the spelling.")
+        return check_middleware(found() if isinstance(found, type) else found)
     except ConfigError as error:
         raise ConfigError(
             f'"{spec}" is not a middleware{_given(origin)}.',
-            cause=error.cause,
+            cause=error.cause or error.message,
             next_step=error.next_step,
+        ) from error
+    except Exception as error:  # making it runs a user's code, which may raise anything
+        raise ConfigError(
+            f'cannot make a middleware of "{spec}"{_given(origin)}.',
+            cause=f"It was called without arguments, and failed with {type(error).__name__}:"
+            f" {message_of(error, 500)} {_place_in_module(error)}".rstrip(),
+            next_step="Make an instance in a module, and name that.",
         ) from error
 
 

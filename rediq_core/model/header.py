@@ -3,7 +3,8 @@ r"""The one line in front of a stored payload: written at enqueue, read by Lua a
     1|priority|place_ms|expires_ms|timeout_ms|flags|type|unique key|group|options\npayload
 
 The first nine fields are what scripts need, found by one `string.match`; options are short JSON
-with defaults left out and are never read by Lua. `place_ms` and `expires_ms` depend on the server's
+with defaults left out and are never read by Lua, but for their last one, `t`: the trace a task was
+enqueued in, which is no part of what it is. `place_ms` and `expires_ms` depend on the server's
 clock, so the producer sends the parts before and after them, and the enqueue script joins them.
 Lua never decodes or writes the payload. A change of this format raises `REVISION` and needs a
 reader for both.
@@ -14,7 +15,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote
 
 from rediq_core.errors import SchemaMismatch
 from rediq_core.model.codec import encode
@@ -23,6 +25,9 @@ from rediq_core.model.retry import Backoff, BackoffKind, to_backoff
 from rediq_core.model.task import Task
 
 REVISION = b"1"
+# Names of the headers of a W3C trace context, in `extra`.
+TRACE_PARENT: Final = "traceparent"
+TRACE_STATE: Final = "tracestate"
 _FIELDS = 10
 
 
@@ -36,7 +41,7 @@ class Options:
         keep_ms: How long it is kept after it finished, or 0.
         depends_on: Ids of its parents, in order.
         on_dependency_failure: fail, run or cancel.
-        extra: Headers.
+        extra: Headers, those of the trace it was enqueued in among them.
     """
 
     max_retry: int | None = None
@@ -94,24 +99,25 @@ def _plain_tail(type_name: str) -> bytes:
     return f"0||{type_name}|||\n".encode()
 
 
-def header_tail(task: Task[object], payload_json: bytes) -> bytes:
+def header_tail(task: Task[object], payload_json: bytes, trace: str = "") -> bytes:
     """Return what follows `expires_ms` in the stored task: timeout to payload.
 
     Args:
         task: The task; its names were checked when it was made.
         payload_json: Its encoded payload.
+        trace: What `write_trace` made of the span it is enqueued in, or "".
 
     Raises:
         InvalidPayload: `extra` is not JSON.
         PayloadTooLarge: `extra` is as large as no payload may be.
     """
-    if task.is_plain:
+    if task.is_plain and not trace:
         return _plain_tail(task.type) + payload_json
     timeout_ms = 0 if task.timeout is None else duration_ms(task.timeout, "timeout")
     unique = "" if task.unique_key is None else escape_key(task.unique_key)
     flags = _flags(task) if task.depends_on else ""
     head = f"{timeout_ms}|{flags}|{task.type}|{unique}|{task.group or ''}|".encode()
-    return head + _options_json(task) + b"\n" + payload_json
+    return head + _options_json(task, trace) + b"\n" + payload_json
 
 
 def _flags(task: Task[object]) -> str:
@@ -119,7 +125,7 @@ def _flags(task: Task[object]) -> str:
     return f"D{on_failure}{'m' if task.on_missing_dependency == 'run' else ''}"
 
 
-def _options_json(task: Task[object]) -> bytes:
+def _options_json(task: Task[object], trace: str) -> bytes:
     options: dict[str, object] = {}
     if task.max_retry is not None:
         options["r"] = task.max_retry
@@ -133,6 +139,8 @@ def _options_json(task: Task[object]) -> bytes:
         options["f"] = task.on_dependency_failure
     if task.extra:
         options["x"] = dict(task.extra)
+    if trace and TRACE_PARENT not in (task.extra or {}):
+        options["t"] = trace
     return encode(options, what="extra") if options else b""
 
 
@@ -191,10 +199,20 @@ def parse_options(options_json: bytes) -> Options:
             raw.get("k", 0),
             tuple(raw.get("d", ())),
             raw.get("f", "fail"),
-            raw.get("x"),
+            {**raw.get("x", {}), **_read_trace(raw["t"])} if "t" in raw else raw.get("x"),
         )
     except (ValueError, TypeError, AttributeError, IndexError) as error:
         raise damaged() from error
+
+
+def write_trace(parent: str, state: str) -> str:
+    """Write the two headers of a W3C trace context as one text without quotes."""
+    return f"{parent};{quote(state, safe='=,*/@:')}" if state else parent
+
+
+def _read_trace(written: str) -> dict[str, object]:
+    parent, _, state = written.partition(";")
+    return {TRACE_PARENT: parent, TRACE_STATE: unquote(state)} if state else {TRACE_PARENT: parent}
 
 
 def _backoff_from(raw: list[object]) -> Backoff:

@@ -69,18 +69,21 @@ class EnqueueReply:
     deliver: tuple[str, ...] = ()
 
 
-def encode_task(task: Task[object], *, limit_bytes: int = MAX_PAYLOAD_BYTES) -> EncodedTask:
+def encode_task(
+    task: Task[object], *, limit_bytes: int = MAX_PAYLOAD_BYTES, trace: str = ""
+) -> EncodedTask:
     """Encode a task for its queue.
 
     Args:
         task: The task.
         limit_bytes: Largest payload taken.
+        trace: The trace it is enqueued in, as the header holds it; "" for none.
 
     Raises:
         InvalidPayload: The payload is not JSON.
         PayloadTooLarge: It is over the limit.
     """
-    tail = header_tail(task, encode(task.payload, limit_bytes=limit_bytes))
+    tail = header_tail(task, encode(task.payload, limit_bytes=limit_bytes), trace)
     if task.is_plain:
         return EncodedTask(task.id, str(task.priority), tail)
     return EncodedTask(task.id, _options(task), tail)

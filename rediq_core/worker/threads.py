@@ -5,7 +5,8 @@ is then left behind: its slot is free, its task settled, and the thread goes on 
 does. A process with such a thread is no longer sound (its thread may hold locks, a connection, a
 processor), so its owner is told and retires it. This neither settles nor retires.
 
-Threads: one a run, from a pool that never makes a run wait for one that was left behind.
+Threads: one a run, from a pool that never makes a run wait for one that was left behind. Each runs
+in a copy of the context that the middlewares left, so context variables hold there too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from rediq_core.handlers.context import Context, SyncContext, share_run
@@ -62,7 +64,9 @@ class ThreadRunner:
             Exception: Whatever the handler raises.
         """
         given_up = self._given_up[ctx] = asyncio.Event()
-        future = self._pool.submit(registration.call_plain, share_run(ctx, SyncContext))
+        future = self._pool.submit(
+            copy_context().run, registration.call_plain, share_run(ctx, SyncContext)
+        )
         ended = asyncio.wrap_future(future)
         try:
             return await asyncio.shield(ended)

@@ -9,9 +9,17 @@ local function write()
   tally('enqueued', #stores / 2)
   stores = {}
 end
+-- A repeat may come from another span, and is the same task all the same.
+local function untraced(tail)
+  local head, payload = string.match(tail, '^([^\n]*)(\n.*)$')
+  if not head then return tail end
+  head = string.gsub(head, ',?"t":"[^"]*"}$', '}')
+  head = string.gsub(head, '|{}$', '|')
+  return head .. payload
+end
 local function same(stored, priority, tail)
   local old, rest = string.match(stored, '^1|(%d+)|%d+|%d+|(.*)$')
-  return old == priority and rest == tail
+  return old == priority and (rest == tail or untraced(rest) == untraced(tail))
 end
 local function store(id, priority, place, expires, tail)
   local stored = '1|' .. priority .. '|' .. int(place) .. '|' .. int(expires) .. '|' .. tail
