@@ -98,6 +98,7 @@ $(RUN_STAMP): $(PYTHON_STAMP) requirements/run.lock pyproject.toml
 	@echo "Installing what Rediq runs on (requirements/run.lock)"
 	@$(PIP) --require-hashes -r requirements/run.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q rediq_core rediq_cli
 	@touch $@
 
 # The order system's API, which is no part of Rediq.
