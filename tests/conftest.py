@@ -30,9 +30,10 @@ def redis_server() -> Iterator[Server]:
 
 @pytest.fixture
 def redis_url(redis_server: Server) -> str:
-    """The URL of the shared server, emptied."""
+    """The URL of the shared server, emptied; its log of slow commands too."""
     client = redis_server.client()
     client.flushall()
+    client.slowlog_reset()
     client.close()
     return redis_server.url
 

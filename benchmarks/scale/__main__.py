@@ -32,6 +32,7 @@ class Question:
     words: tuple[str, ...]
     bound_ms: float | None = None
     rounds: int = 11
+    codes: tuple[int, ...] = (0,)
 
 
 QUESTIONS = (
@@ -45,12 +46,12 @@ QUESTIONS = (
     Question(("task", "list", "dead:q07"), 300),
     Question(("task", "list", "pending"), 300),
     Question(("failures",), 500),
-    Question(("queue", "inspect", BROKEN), None),
-    Question(("why", "q07"), None),
-    Question(("stats",), None),
-    Question(("check", "--pending", "10000000", "--dead", "10000000", "--oldest", "365d"), None),
-    Question(("task", "retry", f"dead:{BROKEN}", "--dry-run"), None),
-    Question(("doctor",), None, rounds=1),
+    Question(("queue", "inspect", BROKEN)),
+    Question(("why", "q07")),
+    Question(("stats",)),
+    Question(("check",), codes=(0, 1, 2)),
+    Question(("task", "retry", f"dead:{BROKEN}", "--dry-run")),
+    Question(("doctor",), rounds=1),
 )
 
 
@@ -58,7 +59,7 @@ def main() -> int:
     """Seed, measure, print; 1 if a bound was missed."""
     args = _parser().parse_args()
     size = Size(args.tasks, args.queues, args.failures)
-    # As `make install` does; else the first run of each command would be timed with its compilation.
+    # As `make install` does; else commands would be timed with their compilation.
     for package in ("rediq_core", "rediq_cli"):
         compileall.compile_dir(str(ROOT / package), quiet=1)
     with BenchServer(args.server) as server:
@@ -68,7 +69,7 @@ def main() -> int:
         memory = server.used_memory() / 2**20
         load = os.getloadavg()[0]
         print(
-            f"{size.tasks:,} tasks over {size.queues} queues, {size.dead:,} of them dead of 3 causes:"
+            f"{size.tasks:,} tasks over {size.queues} queues, {size.dead:,} dead of 3 causes:"
             f" seeded in {took_s:.0f} s, {memory:,.0f} MiB, {server.version()}, "
             f"load average {load:.1f}\n"
         )
@@ -100,7 +101,7 @@ def _ask_all(url: str, watch: Server, rounds: int) -> list[str]:
     print("| --- | --- | --- | --- | --- |")
     for question in QUESTIONS:
         watch.forget()
-        run = timed(url, *question.words, rounds=min(rounds, question.rounds))
+        run = timed(url, *question.words, rounds=min(rounds, question.rounds), codes=question.codes)
         longest = watch.longest_ms()
         bound = question.bound_ms
         said = f"{bound:.0f}" if bound else "–"
@@ -179,7 +180,7 @@ def _ranges(url: str) -> list[str]:
     ]
     with monitored(url) as seen:
         for words in lines:
-            timed(url, *words, rounds=1)
+            timed(url, *words, rounds=1, codes=(0, 1, 2))
     loose = sorted(set(unbounded(seen)))
     names = {command.split()[0].lower() for command in seen}
     print(

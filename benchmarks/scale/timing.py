@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,8 @@ class Timed:
     err: str
 
 
-def timed(url: str, *words: str, rounds: int) -> Timed:
-    """Run a command line so many times.
+def timed(url: str, *words: str, rounds: int, codes: Sequence[int] = (0,)) -> Timed:
+    """Run a command line so many times; it may end with one of the codes.
 
     Raises:
         RuntimeError: It failed.
@@ -41,17 +42,17 @@ def timed(url: str, *words: str, rounds: int) -> Timed:
     ended = None
     for _ in range(rounds):
         began = time.perf_counter()
-        ended = _run(url, words)
+        ended = _run(url, words, codes)
         took.append((time.perf_counter() - began) * 1_000)
     assert ended is not None
     return Timed(" ".join(words), min(took), statistics.median(took), ended.stdout, ended.stderr)
 
 
-def _run(url: str, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def _run(url: str, words: Sequence[str], codes: Sequence[int]) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(
         [PROGRAM, *words], capture_output=True, text=True, check=False, env=environment(url)
     )
-    if ended.returncode != 0:
+    if ended.returncode not in codes:
         raise RuntimeError(f"rediq {' '.join(words)} ended {ended.returncode}:\n{ended.stderr}")
     return ended
 

@@ -12,9 +12,12 @@ from rediq_cli.output.neutralise import safe
 from rediq_cli.session import Session
 
 if TYPE_CHECKING:
+    from rediq_core.admin import Pulse
     from rediq_core.embedded import Running
 
 GROUP = Group("redis")
+# Slow commands that are shown to a person.
+SHOWN_SLOW = 5
 
 DataDir = Annotated[
     str | None,
@@ -83,15 +86,55 @@ def _record(running: Running) -> Json:
     }
 
 
+def _slow_records(pulse: Pulse) -> Json:
+    if pulse.slow is None:
+        return None
+    return [
+        {
+            "command": command.name,
+            "took_ms": round(command.took_ms, 2),
+            "age_s": command.age_s,
+            "client": command.client,
+        }
+        for command in pulse.slow
+    ]
+
+
+def _slow_lines(pulse: Pulse) -> list[str]:
+    """Return what held the server up, slowest first."""
+    from rediq_cli.output.humanise import count, duration
+
+    if pulse.slow is None:
+        return ["  slow commands: not shown, this user may not read SLOWLOG"]
+    if not pulse.slow:
+        return ["  no slow command in the last 5 min"]
+    shown = [
+        f"    {command.took_ms:,.0f} ms  {safe(command.name)}  by {safe(command.client)},"
+        f" {duration(1_000 * command.age_s)} ago"
+        for command in pulse.slow[:SHOWN_SLOW]
+    ]
+    left = len(pulse.slow) - len(shown)
+    more = [f"    and {left:,} more: --json has them"] if left else []
+    return [f"  {count(len(pulse.slow), 'slow command')} in the last 5 min:", *shown, *more]
+
+
 @GROUP.leaf(
     "status",
-    examples=[("redis status", "the server in use: version, memory, persistence")],
+    examples=[
+        ("redis status", "the server in use: version, speed, memory, persistence"),
+        ("redis status --json", "for scripts, with every slow command"),
+    ],
 )
 def status(session: Session) -> None:
-    """Show the server that commands use, and whether it suits a queue."""
-    from rediq_cli.output.humanise import size
+    """Show the server that commands use: does it suit a queue, is it slow?
+
+    Round trips are timed from here. Slow commands are those that held the server for longer than
+    its slowlog-log-slower-than, in the last 5 minutes.
+    """
+    from rediq_cli.output.humanise import duration, size
 
     info = session.admin.server_info()
+    pulse = session.admin.pulse()
     maxmemory = int(info.get("maxmemory", 0))
     facts: dict[str, Json] = {
         "url": session.server.safe_url,
@@ -104,12 +147,19 @@ def status(session: Session) -> None:
         "aof": info.get("aof_enabled") == "1",
         "clients": int(info.get("connected_clients", 0)),
         "uptime_s": int(info.get("uptime_in_seconds", 0)),
+        "commands_per_s": int(info.get("instantaneous_ops_per_sec", 0)),
+        "round_trip_ms": round(pulse.median_ms, 2),
+        "worst_round_trip_ms": round(pulse.worst_ms, 2),
+        "slow_commands": _slow_records(pulse),
     }
     session.out.one(
         lines=lambda: [
             f"{safe(str(facts['url']))} ({safe(str(facts['origin']))})",
-            f"  {facts['engine']} {safe(str(facts['version']))}, up {facts['uptime_s']} s,"
-            f" {facts['clients']} clients",
+            f"  {facts['engine']} {safe(str(facts['version']))},"
+            f" up {duration(1_000 * int(info.get('uptime_in_seconds', 0)))},"
+            f" {facts['clients']} clients, {facts['commands_per_s']:,} commands/s",
+            f"  answers in {pulse.median_ms:.1f} ms, in {pulse.worst_ms:.1f} ms at worst",
+            *_slow_lines(pulse),
             f"  memory {size(int(info.get('used_memory', 0)))}"
             f" of {size(maxmemory) if maxmemory else 'no limit'},"
             f" eviction {safe(str(facts['maxmemory_policy']))}",

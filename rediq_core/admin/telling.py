@@ -14,8 +14,6 @@ from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.errors import RediqError
 from rediq_core.scripts.call import Space
 from rediq_core.scripts.executor import SyncExecutor
-from rediq_core.scripts.steps import drive_sync
-from rediq_core.verbs.relay import relay
 
 
 def deliver_at_once(executor: SyncExecutor, namespace: str, deadline_s: float) -> Deliver:
@@ -28,6 +26,10 @@ def deliver_at_once(executor: SyncExecutor, namespace: str, deadline_s: float) -
     """
 
     def deliver(queue: str, parents: Sequence[str]) -> None:
+        # Start-up: most commands end nothing that has children.
+        from rediq_core.scripts.steps import drive_sync  # noqa: PLC0415 - as above
+        from rediq_core.verbs.relay import relay  # noqa: PLC0415 - as above
+
         minute = keys.minute_of(SYSTEM_CLOCK.now_ms())
         steps = relay(Space(namespace), [(queue, parent) for parent in parents], minute=minute)
         try:

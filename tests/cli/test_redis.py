@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
+from tests.cli.conftest import Rediq
 from tests.support.cli import run
 
 
@@ -62,3 +64,46 @@ def test_a_broken_server_program_is_named(home: dict[str, str]) -> None:
 
     assert ended.code == 2
     assert "/nowhere/redis-server" in ended.err
+
+
+def hold_up(client: redis.Redis) -> None:
+    """Keep the server busy for a fifth of a second, as a careless script does."""
+    busy = "local from = os.clock(); repeat until os.clock() - from > 0.2"
+    client.eval(busy, 0)
+
+
+def test_status_names_what_holds_the_server_up(rediq: Rediq, redis_client: redis.Redis) -> None:
+    quiet = rediq("redis", "status")
+    redis_client.client_setname("report.py")
+    hold_up(redis_client)
+
+    shown, told = rediq("redis", "status"), rediq("redis", "status", "--json").json
+    (advice,) = [line for line in rediq("doctor").out.splitlines() if " latency " in line]
+
+    assert "  no slow command in the last 5 min\n" in quiet.out
+    assert "  answers in " in quiet.out
+    lines = shown.out.splitlines()
+    at = lines.index("  1 slow command in the last 5 min:")
+    assert " ms  EVAL  by " in lines[at + 1]
+    assert "(report.py), " in lines[at + 1]
+    assert isinstance(told, dict)
+    (slow,) = told["slow_commands"]
+    assert (slow["command"], slow["took_ms"] >= 200) == ("EVAL", True)
+    assert advice.startswith("! latency      EVAL of ")
+
+
+def test_status_says_that_it_may_not_read_the_log(
+    server: dict[str, str], redis_client: redis.Redis
+) -> None:
+    redis_client.acl_setuser("sam", enabled=True, passwords=["+pw"], commands=["+@all", "-slowlog"])
+    try:
+        ended = run("redis", "status", env={**server, "REDIQ_URL": with_user(server)})
+    finally:
+        redis_client.acl_deluser("sam")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "  slow commands: not shown, this user may not read SLOWLOG\n" in ended.out
+
+
+def with_user(server: dict[str, str]) -> str:
+    return server["REDIQ_URL"].replace("unix://", "unix://sam:pw@")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rediq_core.admin.doctor.finding import Finding, Level, Patient, whole
+from rediq_core.admin.pulse import take_pulse
 from rediq_core.connection.topology import Mode
 from rediq_core.errors import RediqError
 from rediq_core.model.durations import format_ms
@@ -20,6 +21,8 @@ OLDEST, RECOMMENDED = (6, 0), (7, 0)
 OLDEST_VALKEY = (7, 2)
 # Share of maxmemory above which new tasks will soon be refused, and above which they are.
 HIGH_MEMORY, FULL_MEMORY = 0.85, 0.97
+# A command that held the server so long, and a round trip as long as that, are worth a word, in ms.
+SLOW_COMMAND_MS, SLOW_TRIP_MS = 100, 20
 # Clocks further apart than this, in milliseconds, make ages and logs misleading.
 SKEW_MS = 1_000
 SLOTS = 16_384
@@ -36,6 +39,7 @@ def check_server(patient: Patient) -> Iterator[Finding]:
             yield from look(info, where)
     if not patient.infos:
         yield Finding("server", Level.FAULT, "no master answers INFO", "See: rediq redis status")
+    yield from _latency(patient)
     yield from _clock(patient)
     yield from _cluster(patient)
 
@@ -159,6 +163,29 @@ def _scripts(info: Mapping[str, str], where: str) -> Iterator[Finding]:
             f"{cached:,} scripts are cached{where}; Rediq has a few dozen",
             "Some program generates script text; after it is stopped: redis-cli SCRIPT FLUSH",
         )
+
+
+def _latency(patient: Patient) -> Iterator[Finding]:
+    pulse = take_pulse(patient.access, patient.clock)
+    slowest = pulse.slow[0] if pulse.slow else None
+    if slowest is not None and slowest.took_ms >= SLOW_COMMAND_MS:
+        yield Finding(
+            "latency",
+            Level.ADVICE,
+            f"{slowest.name} of {slowest.client} held the server {slowest.took_ms:,.0f} ms,"
+            f" {slowest.age_s} s ago",
+            "Everything waits meanwhile; the log has more: rediq redis status",
+        )
+    elif pulse.median_ms >= SLOW_TRIP_MS:
+        yield Finding(
+            "latency",
+            Level.ADVICE,
+            f"a round trip takes {pulse.median_ms:,.0f} ms, and the server is not held up:"
+            " it is far away, or busy",
+            "Work nearer to it, or see who sends so much: rediq redis status",
+        )
+    else:
+        yield Finding("latency", Level.OK, f"answers within {max(round(pulse.median_ms), 1)} ms")
 
 
 def _clock(patient: Patient) -> Iterator[Finding]:
