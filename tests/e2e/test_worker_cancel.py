@@ -115,12 +115,18 @@ def test_force_kills_a_process_handler_at_once(client: SyncClient) -> None:
     assert took_s < WITHIN_S
 
 
-def test_the_record_says_who_asked_and_what_happened(client: SyncClient) -> None:
+@pytest.mark.parametrize(
+    ("kind", "force"),
+    [("async:reason", False), ("thread:watchful", False), ("process:watchful", True)],
+)
+def test_the_record_says_who_asked_and_what_happened(
+    client: SyncClient, kind: str, force: bool
+) -> None:
     from rediq_core.client.plan import actor
 
-    task_id = start(client, "sleep", 60.0, timeout="100s")
+    task_id = start_and_watch(client, kind)
 
-    client.cancel(task_id, reason="wrong order")
+    client.cancel(task_id, reason="wrong order", force=force)
     view, _ = ended(client, task_id)
 
     released, cancelled = view.timeline
