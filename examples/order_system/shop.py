@@ -76,15 +76,17 @@ class Shop:
         return order
 
     async def pay(self, order_id: int, method: str) -> str:
-        """Charge an order once its items are reserved; return the task.
+        """Charge an order once its items are reserved; return the task, also of one that is paid.
 
         Raises:
             NoSuchOrder: There is none.
-            NotNow: It is paid or called off.
+            NotNow: It is called off.
         """
         order = self.find(order_id)
-        if order.status not in OPEN:
+        if order.status in CALLED_OFF:
             raise NotNow(f"Order {order_id} is {order.status}.")
+        if order.status not in OPEN:
+            return order.tasks["payment"]
         payment = Payment(
             order_id=order_id,
             user_id=order.user_id,
@@ -125,13 +127,15 @@ class Shop:
         )
 
     async def cancel(self, order_id: int, reason: str) -> str:
-        """Call an order off that is not paid; return the task that does it.
+        """Call an order off that is not paid; return the task that does it, or did.
 
         Raises:
             NoSuchOrder: There is none.
             NotNow: It is paid or called off.
         """
         order = self.find(order_id)
+        if order.status in CALLED_OFF and "cancel" in order.tasks:
+            return order.tasks["cancel"]
         if order.status not in OPEN:
             raise NotNow(f"Order {order_id} is {order.status}.")
         wish = CallOff(order_id=order_id, reason=reason)

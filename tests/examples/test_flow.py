@@ -14,6 +14,7 @@ from order_system.contracts import (
     Imported,
     Item,
     Rejected,
+    Upload,
 )
 from order_system.handlers import payment
 from order_system.ledger import Ledger, Order, Status, Stock
@@ -285,6 +286,27 @@ async def test_a_file_is_imported_line_by_line_once(
     why = "quantity: Input should be a valid integer, unable to parse string as an integer"
     assert results == [Imported(orders=2, rejected=[Rejected(line=3, why=why)])] * 2
     assert [order.status.value for order in ledger.orders()] == ["shipped", "reserved"]
+    assert broken_rules(ledger) == []
+
+
+async def test_an_import_that_was_killed_between_two_steps_goes_on_with_the_next(
+    shop: Shop, ledger: Ledger, enqueued: Captured, run_all: Drain
+) -> None:
+    text = "user_id,product_id,quantity,price_cents,method\n1,tea,1,500,card\n"
+    upload = await shop.import_file(text)
+    order = await shop.place(
+        f"{upload}:2", 1, [Item(product_id="tea", quantity=1, price_cents=500)]
+    )
+    await shop.pay(order.id, "card")
+    ledger.assign(order.id, "shipping", "noted-and-then-killed")
+    await shop.client.cancel(upload)
+    await run_all()
+    paid = shop.find(order.id).status
+    await shop.client.enqueue(IMPORT.task(Upload(upload_id=upload)))
+
+    await run_all()
+
+    assert (paid, shop.find(order.id).status) == (Status.PAID, Status.SHIPPED)
     assert broken_rules(ledger) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from order_system.contracts import IMPORT, Address, Imported, Rejected, Upload
 from order_system.ledger import Ledger
@@ -35,10 +36,7 @@ async def import_orders(ctx: Context, upload: Upload, ledger: Ledger, client: Cl
 async def _place(shop: Shop, ref: str, line: Line) -> None:
     await asyncio.sleep(LINE_S)
     order = await shop.place(ref, line.user_id, [line.item])
-    if not line.method:
-        return
-    try:
-        await shop.pay(order.id, line.method)
-        await shop.ship(order.id, Address(recipient=line.recipient))
-    except NotNow:
-        return  # this is a repeat, and the order has come further meanwhile
+    if line.method:
+        with suppress(NotNow):  # this is a repeat, and the order was called off meanwhile
+            await shop.pay(order.id, line.method)
+            await shop.ship(order.id, Address(recipient=line.recipient))
