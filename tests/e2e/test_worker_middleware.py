@@ -158,3 +158,58 @@ def test_a_wrong_one_stops_the_start_with_its_place(
         assert place in text
         assert why in text
     assert (checked.code, status) == (6, 2)
+
+
+TRACED = '''
+"""A resource that sends spans, as the guide of monitoring shows it, to a file."""
+import json, pathlib
+from collections.abc import Iterator
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from rediq_core import Mux, Task
+
+mux = Mux()
+
+class ToFile(SpanExporter):
+    def export(self, spans):
+        with pathlib.Path(__file__).with_name("spans.jsonl").open("a") as file:
+            for span in spans:
+                parent = span.parent.span_id if span.parent else 0
+                file.write(json.dumps([span.name, span.context.span_id, parent]) + "\\n")
+        return SpanExportResult.SUCCESS
+
+@mux.resource
+def tracing() -> Iterator[TracerProvider]:
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(ToFile(), schedule_delay_millis=60_000))
+    trace.set_tracer_provider(provider)
+    yield provider
+    provider.shutdown()
+
+@mux.handler("first")
+async def first(ctx): return await ctx.enqueue(Task("second"))
+
+@mux.handler("second")
+def second(ctx): return None
+'''
+
+
+def test_spans_of_a_worker_are_all_sent_when_it_ends(
+    redis_url: str, client: SyncClient, tmp_path: Path
+) -> None:
+    (tmp_path / "shop_traced.py").write_text(TRACED)
+    config = configured(
+        tmp_path,
+        "[worker]\nhandlers = ['shop_traced']\nmiddleware = ['rediq_core:TracingMiddleware']\n",
+    )
+    with closing(started(config, redis_url)) as worker:
+        child = client.result(client.enqueue(Task("first")), timeout=20)
+        assert isinstance(child, str)
+        client.result(child, timeout=20)
+        assert worker.stop() == 0
+
+    lines = (tmp_path / "spans.jsonl").read_text().splitlines()
+    spans = {name: (own, parent) for name, own, parent in map(json.loads, lines)}
+    assert set(spans) == {"process first", "process second"}
+    assert (spans["process first"][1], spans["process second"][1]) == (0, spans["process first"][0])
