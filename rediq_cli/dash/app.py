@@ -27,7 +27,6 @@ from rediq_cli.dash.source import Source
 from rediq_cli.dash.view_model import Place, Snapshot, ViewName
 from rediq_cli.dash.widgets.bars import TabBar
 from rediq_cli.dash.widgets.look import Look
-from rediq_cli.dash.widgets.toast import Toast
 from rediq_core.clock import SYSTEM_CLOCK, Clock
 from rediq_core.model.state import TaskState
 
@@ -150,7 +149,7 @@ class Dash(Commanding):
     def _tick(self) -> None:
         if not self.is_headless and not has_terminal():
             self.exit(return_code=1)
-        self.query_one(Toast).tick(self.clock.monotonic())
+        self.toast.tick(self.clock.monotonic())
         view = self.view
         if view is not None:
             self.show_chrome(view, self.scene(), self._pulse())
@@ -275,8 +274,8 @@ class Dash(Commanding):
 
     async def action_leave(self) -> None:
         """Close, clear or go up by one step; at the top nothing happens."""
-        if self.query_one(Toast).display:
-            self.query_one(Toast).close()
+        if self.toast.display:
+            self.toast.close()
             return
         if self.screen.maximized is not None:
             self.screen.minimize()

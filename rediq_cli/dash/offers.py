@@ -92,7 +92,7 @@ def _keys(scopes: Iterable[Scope]) -> list[Offer]:
     found: list[Offer] = []
     for scope in scopes:
         rows: Sequence[Key] = [key for key in KEYS if key.scope is scope]
-        for key in rows:
+        for key in sorted(rows, key=lambda key: key.rank):
             names = set(key.keys.split(","))
             if scope not in _DULL and not names <= taken and key.id != "palette":
                 found.append(Offer(key.text, scope.value.lower(), key.first, key_id=key.id))

@@ -27,7 +27,7 @@ from rediq_cli.dash.view_model import Snapshot
 from rediq_cli.dash.widgets.lines import EMPTY, Line, Span, say
 from rediq_cli.dash.widgets.sheet import Answer, Question
 from rediq_cli.dash.widgets.task_text import clock_stamp
-from rediq_cli.dash.widgets.toast import Notice, Toast
+from rediq_cli.dash.widgets.toast import Notice
 from rediq_cli.output.humanise import ago
 from rediq_core.clock import Clock
 from rediq_core.errors import RediqError
@@ -187,7 +187,7 @@ class Operator(Stage):
 
         return Question(
             deed.title,
-            deed.title.partition(":")[0] if len(deed.title) > 40 else deed.title,
+            _button(deed),
             preview,
             facts=facts,
             entries=entries,
@@ -267,20 +267,17 @@ class Operator(Stage):
             return
         self._undo = returned.undo
         command = command_line(deed.words(given), self.options.profile)
-        saved = f"copies in {given.save}" if given.save else ""
-        note = " · ".join(part for part in (returned.note, saved) if part)
+        role = "warn" if returned.is_partial else "good"
         undo = "u takes it back" if returned.undo is not None else ""
-        self.tell(
-            Notice(returned.text, "warn" if returned.is_partial else "good", note, command, undo)
-        )
-        self.say(returned.text, "warn" if returned.is_partial else "good")
+        saved = f"copies in ./{given.save}" if given.save else ""
+        self.tell(Notice(returned.text, role, returned.note, command, undo, saved))
+        self.say(returned.text, role)
         self.after_deed()
 
     def tell(self, notice: Notice) -> None:
         """Show a toast."""
-        toast = self.query_one(Toast)
-        toast.has_unicode = self.options.has_unicode
-        toast.open(notice, self.clock.monotonic())
+        self.toast.has_unicode = self.options.has_unicode
+        self.toast.open(notice, self.clock.monotonic())
 
     def fail(self, error: RediqError, doing: str = "") -> None:
         """Show an error in its three parts."""
@@ -314,7 +311,7 @@ class Operator(Stage):
 
     def action_close_toast(self) -> None:
         """Close what is said of the last deed."""
-        self.query_one(Toast).close()
+        self.toast.close()
 
     def stop_deed(self) -> bool:
         """Stop the deed that is under way after its present batch; returns whether there is one."""
@@ -324,6 +321,12 @@ class Operator(Stage):
         self.runner.stop_current()
         self.say(f"stopping: {job.doing}", "warn")
         return True
+
+
+def _button(deed: Deed) -> str:
+    """Return what stands on the button: the verb and the number, or the title if it is short."""
+    verb, number = deed.title.partition(" ")[0], deed.title.rpartition(": ")[2]
+    return f"{verb} {number}" if deed.count is not None and number else deed.title
 
 
 def _given(answer: Answer, file: str) -> Given:

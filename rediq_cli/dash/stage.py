@@ -42,6 +42,7 @@ class Stage(App[int]):
     Attributes:
         options: What the dashboard was opened with.
         palette: Colours of the theme in use.
+        toast: What the last deed did.
     """
 
     CSS_PATH = "styles/dash.tcss"
@@ -79,6 +80,7 @@ class Stage(App[int]):
 
     def compose(self) -> ComposeResult:
         """Lay out what surrounds the views."""
+        self.toast = Toast(id="toast")
         with Vertical(id="shell"):
             yield HeaderBar(id="header")
             yield TabBar(id="tabs")
@@ -87,7 +89,7 @@ class Stage(App[int]):
             yield Prompt(id="prompt")
             yield StatusBar(id="status")
             yield KeyBar(id="keys")
-        yield Toast(id="toast")
+        yield self.toast
         yield SizeCard(id="size")
 
     def dress(self) -> None:

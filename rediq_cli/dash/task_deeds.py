@@ -312,6 +312,8 @@ def _title(action: Action) -> str:
 
 
 def _facts(action: Action) -> tuple[str, ...]:
+    if action is FLUSH:
+        return (TRASH_NOTE, "Only this state: what runs and what is in other states stays.")
     if action.is_removal:
         return (TRASH_NOTE,)
     if action.verb == "cancel":

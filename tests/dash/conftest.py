@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 import redis
+from textual import events
 from textual.pilot import Pilot
 
 from rediq_cli.dash.app import Dash
+from rediq_cli.dash.commands import parse
 from rediq_cli.dash.hands import Hands, Reader
 from rediq_cli.dash.options import DashOptions
 from rediq_cli.dash.source import RedisSource
@@ -50,9 +52,21 @@ class Driver:
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        """Type a text."""
-        names = {" ": "space", ":": "colon", "/": "slash", "{": "{", "-": "minus", "*": "*"}
+        """Type a text, character by character."""
+        names = {" ": "space", ":": "colon", "/": "slash", "-": "minus", "*": "asterisk"}
         await self.press(*(names.get(sign, sign) for sign in text))
+
+    async def paste(self, text: str) -> None:
+        """Put a text where the focus is, in one go."""
+        focused = self.app.focused
+        assert focused is not None
+        focused.post_message(events.Paste(text))
+        await self.pilot.pause()
+
+    async def command(self, line: str) -> None:
+        """Do what a `:` line means."""
+        await self.app.carry_out(parse(line, self.app.known()))
+        await self.pilot.pause()
 
     def frame(self) -> str:
         """What is on the screen."""
@@ -96,7 +110,7 @@ def open_dash(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Open:
     @asynccontextmanager
     async def opened(*, size: tuple[int, int] = SIZE, **changes: object) -> AsyncIterator[Driver]:
         options = replace(
-            DashOptions(label="redis://localhost:6379/0", interval_s=0.2),
+            DashOptions(label="redis://localhost:6379/0", interval_s=5.0),
             **changes,  # type: ignore[arg-type]  # fields by name
         )
         hands = None if options.is_read_only else hands_on(desk)

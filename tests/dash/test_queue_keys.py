@@ -39,9 +39,9 @@ async def test_P_pauses_with_a_reason_and_an_end(desk: Desk, open_dash: Open) ->
     async with open_dash() as dash:
         await dash.press("P")
         await dash.see("Pause mail")
-        await dash.type("bank is down")
+        await dash.paste("bank is down")
         await dash.press("tab")
-        await dash.type("30m")
+        await dash.paste("30m")
         await dash.see("rediq queue pause mail --reason 'bank is down' --for 30m")
         await dash.press("enter")
         await dash.see("paused mail")
@@ -54,7 +54,7 @@ async def test_a_form_says_what_is_wrong_and_stays_open(desk: Desk, open_dash: O
     desk.pending("mail", 3)
     async with open_dash() as dash:
         await dash.press("P", "tab")
-        await dash.type("soon")
+        await dash.paste("soon")
         await dash.press("enter")
         await dash.see("'soon' is not a duration")
         await dash.press("escape")
@@ -67,9 +67,9 @@ async def test_e_enqueues_a_task(desk: Desk, open_dash: Open) -> None:
     async with open_dash() as dash:
         await dash.press("e")
         await dash.see("Enqueue a task in mail")
-        await dash.type("order:pay")
+        await dash.paste("order:pay")
         await dash.press("tab")
-        await dash.type('{"n": 7}')
+        await dash.paste('{"n": 7}')
         await dash.press("enter")
         await dash.see("enqueued order:pay in mail")
     found = desk.admin.page("mail", TaskState.PENDING).tasks
@@ -81,9 +81,9 @@ async def test_L_overrides_limits(desk: Desk, open_dash: Open) -> None:  # noqa:
     async with open_dash() as dash:
         await dash.press("L")
         await dash.see("Limits of mail")
-        await dash.type("3")
+        await dash.paste("3")
         await dash.press("tab")
-        await dash.type("100/m")
+        await dash.paste("100/m")
         await dash.press("enter")
         await dash.see("rediq queue limit mail --concurrency 3 --rate 100/m")
         live = desk.admin.limits("mail").live

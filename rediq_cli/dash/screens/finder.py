@@ -61,7 +61,7 @@ class FinderList(Pane, can_focus=True):
 
     def _row(self, offer: Offer, at: int, width: int) -> Line:
         key = f"{offer.shortcut:>4}"
-        half = max((width - 10) * 11 // 20, 10)
+        half = max((width - 10) * 13 // 20, 10)
         name = fill(cut(say(offer.name, "bold" if offer.line else ""), half), half)
         line: Line = (Span(f" {key} ", "key"), *name, Span("  "), *say(offer.text, "dim"))
         line = fill(cut(line, width), width)

@@ -26,6 +26,7 @@ class Notice:
         note: What else is worth knowing, or why it went wrong.
         command: The command line that does the same, or the next step.
         undo: How it is taken back, such as "u takes it back", or "".
+        more: A line of its own, such as where copies are, or "".
     """
 
     text: str
@@ -33,6 +34,7 @@ class Notice:
     note: str = ""
     command: str = ""
     undo: str = ""
+    more: str = ""
 
 
 class Toast(Pane):
@@ -57,9 +59,16 @@ class Toast(Pane):
         self.until_s = now_s + (ERROR_S if notice.role == "bad" else SHOWN_S)
         lines = self._body(notice)
         width = min(max(max(map(width_of, lines)) + 4, 44), max(self.app.size.width - 2, 20))
-        self.styles.width = width
-        self.styles.height = len(lines) + 2
+        height = len(lines) + 2
+        self.styles.width, self.styles.height = width, height
+        # Above the status line and the keys, with the corner's edge left free.
+        screen = self.app.size
+        self.styles.offset = (max(screen.width - width - 1, 0), max(screen.height - height - 2, 0))
         self.display = True
+        self.redraw()
+
+    def on_resize(self) -> None:
+        """Stay in the corner."""
         self.redraw()
 
     def tick(self, now_s: float) -> None:
@@ -81,13 +90,12 @@ class Toast(Pane):
         signs = {"good": ("✓", "+"), "warn": ("▲", "^"), "bad": ("✗", "x")}
         sign = signs[notice.role][0 if self.has_unicode else 1]
         lines: list[Line] = [(Span(f"{sign} ", notice.role), *say(notice.text, "bold"))]
-        notes = [say(part) for part in (notice.note, notice.undo) if part]
-        if notes:
-            joined: list[Span] = [Span("  ")]
-            for at, line in enumerate(notes):
-                joined += [Span(" · ", "dim")] if at else []
-                joined += line
-            lines.append(tuple(joined))
+        notes = [say(part) for part in (notice.undo, notice.note) if part]
+        lines += [(Span("  "), *line) for line in notes[:1]]
+        if len(notes) > 1:
+            lines[-1] = (*lines[-1], Span(" · ", "dim"), *notes[1])
+        if notice.more:
+            lines.append((Span("  "), *say(notice.more, "dim")))
         if notice.command:
             lines.append((Span("  "), *say(notice.command, "accent")))
         return lines or [EMPTY]
