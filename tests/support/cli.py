@@ -66,10 +66,14 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 class _Stream(io.TextIOWrapper):
-    """A captured stream that is no terminal and writes UTF-8, as a pipe does."""
+    """A captured stream that writes UTF-8, as a pipe does; it may say that it is a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_tty: bool = False) -> None:
         super().__init__(io.BytesIO(), encoding="utf-8", errors="backslashreplace", newline="")
+        self._is_tty = is_tty
+
+    def isatty(self) -> bool:
+        return self._is_tty
 
     def text(self) -> str:
         self.flush()
@@ -83,6 +87,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: str = "",
+    is_tty: bool = False,
 ) -> Ended:
     """Run a command line in this process.
 
@@ -91,8 +96,9 @@ def run(
         env: More environment variables.
         cwd: The folder to run in.
         stdin: What it can read; never a terminal.
+        is_tty: Lay stdout and stderr out for a screen; how wide is COLUMNS of the environment.
     """
-    out, err = _Stream(), _Stream()
+    out, err = _Stream(is_tty=is_tty), _Stream(is_tty=is_tty)
     folder = contextlib.chdir(cwd) if cwd is not None else contextlib.nullcontext()
     with (
         mock.patch.dict(os.environ, clean_environment(env), clear=True),
