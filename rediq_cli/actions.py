@@ -87,7 +87,7 @@ class Action:
         if is_hard and self.is_removal and where.state is TaskState.TRASH:
             return (where.state,)
         if where.state not in self.takes:
-            raise wrong_state(self, where.state, " ".join(where.words()))
+            raise wrong_state(self, where.state, " ".join(where.words()), is_selector=True)
         return (where.state,)
 
 
@@ -121,16 +121,24 @@ _INSTEAD: dict[tuple[str, TaskState], str] = {
 }
 
 
-def wrong_state(action: Action, state: TaskState, target: str) -> WrongState:
+def wrong_state(
+    action: Action, state: TaskState, target: str, *, is_selector: bool = False
+) -> WrongState:
     """Return the error for tasks in a state that an action does not take.
 
     Args:
         action: What was asked for.
         state: The state they are in.
         target: The id or the selector that was named.
+        is_selector: It is a selector.
     """
+    message = (
+        f"{action.verb} takes no {state.value} tasks, so nothing of {target} was {action.past}."
+        if is_selector
+        else f"task {target} is {state.value}, so it was not {action.past}."
+    )
     return WrongState(
-        f"{target} is {state.value}, so it was not {action.past}.",
+        message,
         task_id=target,
         state=state.value,
         cause=f"{action.verb.capitalize()} takes {', '.join(action.takes)}.",

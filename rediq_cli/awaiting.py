@@ -76,8 +76,8 @@ def await_ends(session: Session, ids: Sequence[str], timeout_ms: int) -> None:
         session.say.note(f"ended: {said}")
     if left:
         session.say.warn(
-            f"{count(len(left), 'task')} had not ended after {duration(timeout_ms)}."
-            f" They are told to stop all the same. See: rediq task inspect {left[0]}"
+            f"{count(len(left), 'task')} had not ended after {duration(timeout_ms)},"
+            f" and will be stopped all the same. See: rediq task inspect {left[0]}"
         )
         raise typer.Exit(ExitCode.TIMED_OUT)
 

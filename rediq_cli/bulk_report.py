@@ -83,8 +83,10 @@ def show_report(
     session: Session, action: Action, plan: Plan, report: MoveReport, *, is_hard: bool
 ) -> None:
     """Write what was done."""
+    # Of one named task that was not acted on, the error behind this says more.
+    is_nothing = len(plan.where.ids) == 1 and bool(report.skipped)
     session.out.one(
-        lines=lambda: [_report_line(action, plan, report, is_hard=is_hard)],
+        lines=lambda: [] if is_nothing else [_report_line(action, plan, report, is_hard=is_hard)],
         record=lambda: {
             "verb": action.verb,
             "selector": plan.where.words(),
@@ -110,7 +112,8 @@ def report_text(past: str, target: str, report: MoveReport) -> str:
     """Return what happened, such as "retried 3 tasks of dead:mail; skipped 1 now active"."""
     text = f"{past} {count(len(report.moved), 'task')} of {target}"
     if report.intents:
-        text += f", asked {len(report.intents):,} running to stop"
+        asked = f"asked {count(len(report.intents), 'running task')}"
+        text = f"{text}, {asked} to stop" if report.moved else f"{asked} of {target} to stop"
     reasons = Counter(report.skipped.values())
     if reasons:
         said = ", ".join(f"{number:,} {_reason(word)}" for word, number in reasons.items())

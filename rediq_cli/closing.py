@@ -9,7 +9,7 @@ import typer
 from rediq_cli.actions import counts_text
 from rediq_cli.confirm import ask_name
 from rediq_cli.exit_codes import ExitCode
-from rediq_cli.output.humanise import duration
+from rediq_cli.output.humanise import count, duration
 from rediq_cli.output.neutralise import safe
 from rediq_cli.output.progress import Progress
 from rediq_cli.session import Session, actor
@@ -60,11 +60,11 @@ def delete_queue(session: Session, queue: str, *, confirmed: str | None) -> None
     """
     session.refuse_if_read_only_server()
     view = session.admin.queue(queue)
-    if view.workers:
-        session.say.warn(
-            f"{view.workers:,} live workers take {queue}; its next task makes it anew."
-        )
     if not any(view.counts.values()):
+        if view.workers:
+            who = count(view.workers, "live worker")
+            takes = "takes" if view.workers == 1 else "take"
+            session.say.warn(f"{who} {takes} {queue}; its next task makes it anew.")
         ask_name(
             f"Delete queue {queue}, with its limits, counters and history?",
             queue,

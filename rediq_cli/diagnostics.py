@@ -23,6 +23,13 @@ LINE_LIMIT = 1000
 # Lines of one part of an error.
 PART_LINES = 12
 INDENT = " " * 5
+# Words that begin messages of the engine and are no names.
+_OPENINGS = frozenset(
+    (
+        *("A", "An", "Group", "It", "No", "Nobody", "None", "Nothing", "Operation", "Queue"),
+        *("Schedule", "Some", "Task", "Tasks", "That", "The", "There", "This", "Unique", "Worker"),
+    )
+)
 _BARE_LOGIN = re.compile(r"(?<![\w/]):[^\s@]+@")
 
 
@@ -82,9 +89,15 @@ class Diagnostics:
 def error_text(error: RediqError, terminal: Terminal | None = None) -> str:
     """Return an error as it is printed: code and message, then why, then the next step."""
     terminal = terminal or Terminal()
-    head = terminal.paint(error.code, "red") + " " + _block("", error.message)
+    head = terminal.paint(error.code, "red") + " " + _block("", after_code(error.message))
     parts = [head] + [_block(INDENT, part) for part in (error.cause, error.next_step) if part]
     return "\n".join(parts)
+
+
+def after_code(message: str) -> str:
+    """Let a message begin with a small letter, since the code stands before it; names stay."""
+    word = message.partition(" ")[0]
+    return message[:1].lower() + message[1:] if word in _OPENINGS else message
 
 
 def _redacted(text: str) -> str:

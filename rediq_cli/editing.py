@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rediq_cli.actions import ACTIONS
-from rediq_cli.bulk import Choices, act
+from rediq_cli.bulk_report import judge
 from rediq_cli.confirm import ask_yes
 from rediq_cli.output.json import readable
 from rediq_cli.output.neutralise import safe, safe_lines
@@ -79,18 +79,21 @@ def edit_task(
     if payload is None:
         ask_yes(f"Change task {task.id}?", is_yes=is_yes, command=session.command)
     operation = session.admin.edit(task, content, by=actor(), reason=reason)
+    where = Where(ids=(task.id,))
+    retried = session.admin.move("retry", where, by=actor(), reason=reason) if is_retried else None
+    runs_again = retried is not None and bool(retried.moved)
     session.out.one(
-        lines=lambda: [f"edited {safe(task.id)}"],
+        lines=lambda: [f"edited {safe(task.id)}{' and retried it' if runs_again else ''}"],
         record=lambda: {
             "id": task.id,
             "edited": True,
-            "retried": is_retried,
+            "retried": runs_again,
             "operation": operation,
         },
-        ids=[] if is_retried else [task.id],
+        ids=[task.id],
     )
-    if is_retried:
-        act(session, ACTIONS["retry"], Where(ids=(task.id,)), Choices(reason=reason))
+    if retried is not None:
+        judge(session, ACTIONS["retry"], where, retried)
 
 
 def content_of(task: TaskView) -> object:

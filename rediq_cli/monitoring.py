@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from rediq_cli.diagnostics import after_code
 from rediq_cli.output.humanise import count, duration
 from rediq_cli.output.json import Json
 from rediq_cli.output.neutralise import safe
@@ -214,7 +215,7 @@ def undecided(error: RediqError) -> tuple[str, Status]:
     """
     is_down = isinstance(error, RedisUnavailable) and not error.is_authentication
     status = Status.CRITICAL if is_down else Status.UNKNOWN
-    said = safe(error.message, limit=0).replace("|", "/")
+    said = safe(after_code(error.message), limit=0).replace("|", "/")
     return f"REDIQ {status.name} - {error.code} {said}", status
 
 

@@ -47,10 +47,10 @@ def operation_listing(now_ms: int, terminal: Terminal) -> Listing[Operation]:
             Column("VERB"),
             Column("STATE"),
             Column("DONE", is_right=True),
-            Column("SKIPPED", is_right=True),
+            Column("SKIPPED", is_right=True, spare=1),
             Column("LEFT", is_right=True),
             Column("BEGAN", is_right=True),
-            Column("BY", is_flexible=True),
+            Column("BY", is_flexible=True, spare=2),
             Column("WHERE", is_flexible=True),
             Column("REASON", is_wide=True),
         ],
@@ -188,7 +188,7 @@ def undo_operation(session: Session, id_or_end: str, *, reason: str) -> None:
     )
     text = report_text("restored", f"{operation.order.label} {target(operation)}", report)
     session.out.one(
-        lines=lambda: [f"{safe(text)} ({operation.id})"],
+        lines=lambda: [f"undid {safe(operation.id)}: {safe(text)}"],
         record=lambda: {"verb": "undo", "undoes": operation.id, **report_fields(report)},
         ids=report.moved,
     )

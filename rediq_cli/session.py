@@ -20,7 +20,7 @@ from rediq_cli.diagnostics import DIAGNOSTICS, Diagnostics
 from rediq_cli.options import GlobalOptions
 from rediq_cli.output.terminal import terminal_of
 from rediq_cli.output.writer import Output
-from rediq_core.errors import Refused
+from rediq_core.errors import RedisUnavailable, Refused
 
 if TYPE_CHECKING:
     from rediq_core.admin import Admin
@@ -54,6 +54,8 @@ class Session:
         admin = self.__dict__.pop("admin", None)
         if admin is not None:
             admin.close()
+        if isinstance(exc, RedisUnavailable) and "server" in self.__dict__:
+            _say_where_from(exc, self.server)
 
     @property
     def command(self) -> list[str]:
@@ -135,6 +137,19 @@ class Session:
                 cause="[safety] read_only or the profile says so.",
                 next_step="Use another profile: --profile NAME",
             )
+
+
+def _say_where_from(error: RedisUnavailable, server: ServerChoice) -> None:
+    """Tell of a server that is not there who named it, if the error does not say why it is not."""
+    if error.cause or error.ambiguous:
+        return
+    if server.origin == "default":
+        error.cause = (
+            "Nothing is configured, and no embedded server is running, so I tried the default."
+        )
+    else:
+        error.cause = f"The URL is from: {server.origin}."
+        error.next_step = "Start it, or name another one: --url URL, REDIQ_URL, [redis] url"
 
 
 def actor() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,8 +45,8 @@ def export_tasks(session: Session, where: Where, save: str | None) -> None:
     lines = session.admin.transfers.export(where)
     if save is None:
         is_seen = session.out.terminal.is_tty
-        for line in lines:
-            sys.stdout.write(_masked(session, line) if is_seen else line.decode("ascii"))
+        texts = (_masked(session, line) if is_seen else line.decode("ascii") for line in lines)
+        sys.stdout.writelines(_formed(session.out.format, texts))
         return
     with SaveFile(save) as file:
         chunk: list[bytes] = []
@@ -61,6 +61,20 @@ def export_tasks(session: Session, where: Where, save: str | None) -> None:
         record=lambda: {"exported": file.count, "file": str(file.path)},
         ids=[],
     )
+
+
+def _formed(output_format: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield tasks as they come: a line each, as one array, or their ids alone."""
+    if output_format == "json":
+        before = "[\n"
+        for line in lines:
+            yield f"{before}  {line.rstrip()}"
+            before = ",\n"
+        yield "[]\n" if before == "[\n" else "\n]\n"
+    elif output_format == "ids":
+        yield from (f"{safe(json.loads(line)['id'], limit=0)}\n" for line in lines)
+    else:
+        yield from lines
 
 
 def _masked(session: Session, line: bytes) -> str:

@@ -47,7 +47,7 @@ def audit(
         by=by,
         limit=limit,
     )
-    session.out.items(found.entries, audit_listing())
+    session.out.items(found.entries, audit_listing(session.out.terminal))
     if not found.is_complete:
         session.say.note("There is more: narrow it by --since and --until, or raise --limit.")
     elif not found.entries:

@@ -146,7 +146,7 @@ def check(session: Session) -> None:
             types, problems = check_handlers(plan)
     except ConfigError as error:
         problems = [error]
-    _show_check(session, path, types, problems)
+    _show_check(session, path or session.config_path, types, problems)
     if problems:
         raise typer.Exit(ExitCode.TIMED_OUT)
 

@@ -68,10 +68,10 @@ def events(
 
 
 def _show(session: Session, found: list[Event]) -> None:
-    from rediq_cli.output.events import event_line, event_record
+    from rediq_cli.output.events import event_listing, event_record
 
     session.out.one(
-        lines=lambda: (event_line(event, session.out.terminal) for event in found),
+        lines=lambda: session.out.rows(found, event_listing(session.out.terminal)),
         record=lambda: [event_record(event) for event in found],
         ids=[event.task_id for event in found if event.task_id],
     )

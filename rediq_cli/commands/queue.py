@@ -8,7 +8,6 @@ import typer
 
 from rediq_cli.bulk_options import NO_BULK, Bulk, Confirm, Hard
 from rediq_cli.leaf import Group
-from rediq_cli.output.humanise import ago
 from rediq_cli.output.neutralise import safe
 from rediq_cli.session import Session, actor
 
@@ -74,7 +73,9 @@ def inspect_queues(
         return
     if names and not session.out.is_for_people:
         raise InvalidOption("queues and tasks are different objects; ask for them apart.")
-    for where in wheres:
+    for number, where in enumerate(wheres):
+        if number:
+            session.out.lines([""])
         if where.is_bare_queue:
             _show_queues(session, [session.admin.queue(where.queue or "")])
         else:
@@ -116,6 +117,7 @@ def pause(
     ] = None,
 ) -> None:
     """Stop handing out tasks of queues."""
+    from rediq_cli.output.humanise import duration as length_text
     from rediq_cli.output.queues import kept_text
     from rediq_core.model.durations import duration_ms
 
@@ -125,7 +127,7 @@ def pause(
     def pause_one(queue: QueueView) -> str:
         until_ms = queue.at_ms + length_ms if length_ms else 0
         session.admin.pause(queue.name, actor(), reason, until_ms)
-        ends = f" until {ago(until_ms, queue.at_ms)}" if until_ms else ""
+        ends = f" for {length_text(length_ms)}" if until_ms else ""
         return (
             f"paused {safe(queue.name)}{ends} ({kept_text(queue)})"
             f"; resume: rediq queue resume {safe(queue.name)}"

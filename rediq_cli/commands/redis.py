@@ -161,7 +161,7 @@ def status(session: Session) -> None:
             f"  answers in {pulse.median_ms:.1f} ms, in {pulse.worst_ms:.1f} ms at worst",
             *_slow_lines(pulse),
             f"  memory {size(int(info.get('used_memory', 0)))}"
-            f" of {size(maxmemory) if maxmemory else 'no limit'},"
+            f"{f' of {size(maxmemory)}' if maxmemory else ', no limit'};"
             f" eviction {safe(str(facts['maxmemory_policy']))}",
             f"  append-only file {'on' if facts['aof'] else 'off: a crash loses tasks'}",
         ],

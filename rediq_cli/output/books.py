@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from rediq_cli.output.humanise import ago
+from rediq_cli.output.humanise import ago, stamp, stamp_title
 from rediq_cli.output.json import Json, iso
+from rediq_cli.output.notes import limits_text, reason_of
 from rediq_cli.output.table import Cell, Column
+from rediq_cli.output.terminal import Terminal
 from rediq_cli.output.writer import Listing
 from rediq_core.config.redact import redact_text
 from rediq_core.model.audit import AuditEntry
 from rediq_core.model.failures import Failure
+
+# Details of an entry that have a column of their own.
+_TOLD_ELSEWHERE = ("queue", "note")
 
 
 def failure_listing(now_ms: int) -> Listing[Failure]:
@@ -33,7 +38,7 @@ def failure_listing(now_ms: int) -> Listing[Failure]:
             Column("CAUSE"),
             Column("TYPE", is_flexible=True),
             Column("ERROR", is_flexible=True),
-            Column("FIRST", is_right=True),
+            Column("FIRST", is_right=True, spare=1),
             Column("LAST", is_right=True),
             Column("QUEUES", is_flexible=True),
             Column("SEEN", is_right=True, is_wide=True),
@@ -59,28 +64,28 @@ def _failure_record(failure: Failure) -> Json:
     }
 
 
-def audit_listing() -> Listing[AuditEntry]:
+def audit_listing(terminal: Terminal) -> Listing[AuditEntry]:
     """Return how acts of operators are shown."""
 
     def row(entry: AuditEntry) -> list[Cell]:
         return [
-            iso(entry.at_ms),
+            stamp(entry.at_ms, terminal),
             entry.by,
             entry.verb,
             entry.count or None,
             ", ".join(entry.queues) or None,
             entry.where or _details(entry),
-            entry.reason or None,
+            entry.reason or reason_of(entry.details.get("note", "")) or None,
             entry.operation or None,
         ]
 
     return Listing(
         [
-            Column("TIME"),
+            Column(stamp_title(terminal)),
             Column("BY", is_flexible=True),
             Column("VERB"),
             Column("TASKS", is_right=True),
-            Column("QUEUES", is_flexible=True),
+            Column("QUEUES", is_flexible=True, spare=1),
             Column("WHAT", is_flexible=True),
             Column("REASON", is_flexible=True),
             Column("OP", is_wide=True),
@@ -94,7 +99,11 @@ def audit_listing() -> Listing[AuditEntry]:
 def _details(entry: AuditEntry) -> str | None:
     if entry.count == 1 and entry.first:
         return entry.first
-    words = (f"{name} {value}" for name, value in entry.details.items() if name != "queue")
+    words = [
+        limits_text(value) if name == "limits" else f"{name} {value}"
+        for name, value in entry.details.items()
+        if name not in _TOLD_ELSEWHERE
+    ]
     return ", ".join(words) or None
 
 

@@ -50,7 +50,7 @@ def _node(graph: TaskGraph, task_id: str, terminal: Terminal) -> str:
 
 
 def _detail(task: TaskView) -> str:
-    return f"{task.progress.percent:.0f} %" if task.progress is not None else ""
+    return f"{task.progress.percent:.0f}%" if task.progress is not None else ""
 
 
 def graph_record(graph: TaskGraph) -> Json:

@@ -6,6 +6,10 @@ the engine's units (milliseconds, bytes, events a second).
 
 from __future__ import annotations
 
+import time
+
+from rediq_cli.output.json import iso
+from rediq_cli.output.terminal import Terminal
 from rediq_core.model.durations import format_ms
 
 NOTHING = "-"
@@ -23,6 +27,18 @@ def ago(at_ms: int | None, now_ms: int) -> str:
     if at_ms > now_ms:
         return f"in {format_ms(at_ms - now_ms)}"
     return f"{format_ms(now_ms - at_ms)} ago"
+
+
+def stamp(at_ms: int, terminal: Terminal) -> str:
+    """Write an instant in UTC: short for a screen, with the year and milliseconds for a pipe."""
+    if not terminal.is_tty:
+        return iso(at_ms) or NOTHING
+    return time.strftime("%m-%d %H:%M:%S", time.gmtime(at_ms // 1000))
+
+
+def stamp_title(terminal: Terminal) -> str:
+    """Return the heading over a column of `stamp`."""
+    return "UTC" if terminal.is_tty else "TIME"
 
 
 def size(size_bytes: int | None) -> str:
@@ -44,7 +60,7 @@ def rate(per_s: float | None) -> str:
     if per_s == 0:
         return "0"
     if per_s < 0.1:
-        return f"{per_s:.2f}"
+        return f"{per_s:.2f}" if per_s >= 0.005 else "<0.01"
     return f"{per_s:.1f}" if per_s < 100 else f"{per_s:,.0f}"
 
 

@@ -16,14 +16,14 @@ from rediq_core.model.state import TaskState
 from rediq_core.model.views import QueueView
 
 _COLUMNS = (
-    Column("QUEUE"),
+    Column("QUEUE", is_flexible=True),
     Column("STATE"),
     Column("PENDING", is_right=True),
     Column("ACTIVE", is_right=True),
-    Column("DELAYED", is_right=True),
+    Column("DELAYED", is_right=True, spare=1),
     Column("RETRY", is_right=True),
     Column("DEAD", is_right=True),
-    Column("DONE/s", is_right=True),
+    Column("DONE/s", is_right=True, spare=2),
     Column("OLDEST", is_right=True),
     Column("ETA", is_right=True),
     Column("WAITING", is_right=True, is_wide=True),
@@ -70,7 +70,7 @@ def queue_listing(terminal: Terminal) -> Listing[QueueView]:
             count_of(TaskState.RETRY, 0),
             dead,
             rate(queue.done_per_s),
-            duration(queue.oldest_ms) if queue.pending else None,
+            oldest_text(queue),
             _eta(queue),
             count_of(TaskState.WAITING, 0),
             count_of(TaskState.COMPLETED, 0),
@@ -82,6 +82,12 @@ def queue_listing(terminal: Terminal) -> Listing[QueueView]:
         ]
 
     return Listing(_COLUMNS, row, queue_record, lambda queue: queue.name)
+
+
+def oldest_text(queue: QueueView) -> str | None:
+    """Return for how long the first in line has waited; None if none is in line."""
+    is_anyone_in_line = queue.pending > queue.held + queue.suspects
+    return duration(queue.oldest_ms) if is_anyone_in_line else None
 
 
 def _eta(queue: QueueView) -> str | None:
@@ -101,7 +107,7 @@ def queue_page(queue: QueueView, terminal: Terminal) -> Iterator[str]:
     rows += [
         ("suspects", queue.suspects or None),
         ("unroutable", queue.held or None),
-        ("oldest", duration(queue.oldest_ms) if queue.pending else None),
+        ("oldest", oldest_text(queue)),
         ("next due", ago(queue.next_due_ms, queue.at_ms) if queue.next_due_ms else None),
         ("in/s", rate(queue.enqueued_per_s)),
         ("done/s", rate(queue.done_per_s)),
@@ -110,10 +116,9 @@ def queue_page(queue: QueueView, terminal: Terminal) -> Iterator[str]:
         ("workers", queue.workers),
     ]
     rows += _limit_rows(queue.limits)
+    lifetime = [f"{number:,} {name}" for name, number in sorted(queue.lifetime.items())]
+    rows.append(("ever", ", ".join(lifetime) or None))
     yield from pairs(rows, terminal, indent="  ")
-    if queue.lifetime:
-        parts = (f"{number:,} {safe(name)}" for name, number in sorted(queue.lifetime.items()))
-        yield f"  ever: {', '.join(parts)}"
 
 
 def limit_lines(name: str, limits: QueueLimits, terminal: Terminal) -> Iterator[str]:
@@ -127,13 +132,12 @@ def _limit_rows(limits: QueueLimits) -> list[tuple[str, Cell]]:
     live, declared = limits.live.texts(), limits.declared.texts()
     rows: list[tuple[str, Cell]] = []
     for name in NAMES:
-        text = live.get(name, OFF)
+        text, title = live.get(name, OFF), name.replace("_", "-")
         if name in limits.overridden:
-            rows.append(
-                (name, f"{text} (overrides {declared.get(name, OFF)} of the configuration)")
-            )
+            said = declared.get(name, OFF)
+            rows.append((title, f"{text} (set by hand; the configuration has {said})"))
         elif name in live:
-            rows.append((name, text))
+            rows.append((title, text))
     return rows
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rediq_cli.output.humanise import ago, count, duration
-from rediq_cli.output.json import Json, document, iso
+from rediq_cli.output.json import Json, iso, readable
 from rediq_cli.output.neutralise import safe
 from rediq_cli.output.records import as_json
 from rediq_cli.output.states import state_cell
@@ -20,22 +20,22 @@ from rediq_core.model.codec import decode
 from rediq_core.model.schedule import Firing, ScheduleView
 
 _COLUMNS = (
-    Column("NAME"),
+    Column("NAME", is_flexible=True),
     Column("SCHEDULE"),
-    Column("TZ"),
+    Column("TZ", spare=3),
     Column("NEXT"),
     Column("LAST"),
     Column("RESULT"),
     Column("ON"),
-    Column("MISSED", is_right=True),
-    Column("SOURCE"),
+    Column("MISSED", is_right=True, spare=2),
+    Column("SOURCE", spare=1),
     Column("QUEUE", is_wide=True),
     Column("TYPE", is_wide=True),
     Column("PAUSED BY", is_wide=True, is_flexible=True),
 )
 _HISTORY = (
     Column("DUE"),
-    Column("DECIDED"),
+    Column("DECIDED", spare=1),
     Column("RESULT"),
     Column("TASK"),
     Column("BY", is_flexible=True),
@@ -162,7 +162,7 @@ def schedule_page(
         ("type", schedule.type),
         ("queue", schedule.queue),
         ("priority", schedule.priority),
-        ("payload", document(_payload(schedule, secret_fields))),
+        ("payload", readable(_payload(schedule, secret_fields))),
         ("misfire", schedule.misfire),
         ("overlap", schedule.overlap),
         ("jitter", duration(schedule.jitter_ms) if schedule.jitter_ms else None),

@@ -25,6 +25,7 @@ _LOOKS: dict[str, tuple[str, str, str | None]] = {
     "idle": ("○", "o", None),
     "behind": ("▲", "^", "yellow"),
     "PAUSED": ("‖", "=", "yellow"),
+    "paused": ("‖", "=", "yellow"),
     "no worker": ("✗", "x", "red"),
     "unroutable": ("✗", "x", "red"),
     "lost": ("✗", "x", "red"),

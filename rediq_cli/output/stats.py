@@ -17,6 +17,8 @@ from rediq_core.model.views import QueueView
 # Cells of a trend; more buckets than that share one.
 TREND_CELLS = 16
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.:-=+*#"
+# Columns that a narrow screen goes without, and which of them first.
+_SPARE = {"IN/s": 1, "DONE/s": 4, "RUN p50": 2, "RUN p95": 7, "RUN p99": 3, "WAIT p95": 5}
 _SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 TOTAL = "(all)"
 
@@ -54,14 +56,13 @@ def stats_listing(terminal: Terminal) -> Listing[Stats]:
     columns = [
         Column("QUEUE", is_flexible=True),
         *(Column(title, is_right=True) for title in ("IN", "DONE", "FAILED", "DEAD")),
-        *(Column(title, is_right=True) for title in ("IN/s", "DONE/s")),
-        *(Column(title, is_right=True) for title in ("RUN p50", "p95", "p99", "WAIT p95")),
+        *(Column(title, is_right=True, spare=at) for title, at in _SPARE.items()),
         *(Column(title, is_right=True) for title in ("PENDING", "DRAINED IN")),
     ]
     wide = ("RETRIED", "LOST", "CANCELLED", "WAIT p50", "WAIT p99", "OLDEST")
     columns += [Column(title, is_right=True, is_wide=True) for title in wide]
     if terminal.is_tty:
-        columns.insert(1, Column("TREND", is_flexible=True))
+        columns.insert(1, Column("TREND", is_flexible=True, spare=6))
 
     def row(stats: Stats) -> list[Cell]:
         total, history = stats.history.total, stats.history
@@ -82,7 +83,7 @@ def stats_listing(terminal: Terminal) -> Listing[Stats]:
             total.cancelled,
             duration(total.wait.quantile_ms(0.5)),
             duration(total.wait.quantile_ms(0.99)),
-            duration(_oldest_ms(stats)) if stats.pending else None,
+            duration(_oldest_ms(stats)) if _oldest_ms(stats) else None,
         ]
         if terminal.is_tty:
             cells.insert(1, Styled(trend(history.series("done"), terminal), "cyan"))

@@ -1,8 +1,9 @@
 """Write rows as aligned columns of plain text.
 
 Own code because a table library costs more start-up time than the command itself. Every cell is
-neutralised here, so a caller cannot forget it. On a screen the table is cut to its width, the
-flexible columns first; into a pipe nothing is cut. It does not fetch, sort or page.
+neutralised here, so a caller cannot forget it. On a screen the table is made to fit: what can be
+spared is left out, then the flexible columns are cut; into a pipe everything goes. It does not
+fetch, sort or page.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from rediq_cli.output.width import cells, fit, pad
 GAP = "  "
 # A flexible column is never cut below this many cells: less does not identify anything.
 MIN_FLEXIBLE_CELLS = 8
+# Columns that can be spared are left out before a flexible one is cut below this many cells.
+READABLE_CELLS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,14 @@ class Column:
         is_right: Align to the right, for numbers and durations.
         is_flexible: May be cut when the screen is narrow.
         is_wide: Shown only by `-o wide`.
+        spare: When it is left out of a screen that is too narrow: 1 first; 0 never.
     """
 
     title: str
     is_right: bool = False
     is_flexible: bool = False
     is_wide: bool = False
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,13 @@ def table(
     widths = [
         max(cells(row[index].text) for row in (heading, *body)) for index in range(len(columns))
     ]
+    shown = list(range(len(columns)))
     if terminal.width:
+        shown = _affordable(widths, columns, terminal.width)
+        columns, widths = [columns[at] for at in shown], [widths[at] for at in shown]
         _shrink(widths, columns, terminal.width - len(GAP) * (len(columns) - 1))
     for row in (heading, *body):
-        yield _line(row, columns, widths, terminal)
+        yield _line([row[at] for at in shown], columns, widths, terminal)
 
 
 def _styled(cell: Cell, terminal: Terminal) -> Styled:
@@ -77,6 +85,25 @@ def _styled(cell: Cell, terminal: Terminal) -> Styled:
     if isinstance(cell, int):
         return Styled(f"{cell:,}" if terminal.is_tty else str(cell))
     return Styled(safe(cell))
+
+
+def _affordable(widths: Sequence[int], columns: Sequence[Column], width: int) -> list[int]:
+    """Return which columns a screen has room for: the spare ones go until the rest can be read."""
+    shown = list(range(len(columns)))
+    spare = sorted((at for at in shown if columns[at].spare), key=lambda at: columns[at].spare)
+
+    def needed() -> int:
+        least = (
+            min(widths[at], READABLE_CELLS) if columns[at].is_flexible else widths[at]
+            for at in shown
+        )
+        return sum(least) + len(GAP) * (len(shown) - 1)
+
+    for at in spare:
+        if needed() <= width:
+            break
+        shown.remove(at)
+    return shown
 
 
 def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:

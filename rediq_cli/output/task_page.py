@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rediq_cli.output.humanise import ago, duration, size
 from rediq_cli.output.json import Json, iso, readable
 from rediq_cli.output.neutralise import safe, safe_lines
+from rediq_cli.output.notes import cancel_text, said
 from rediq_cli.output.records import as_json
 from rediq_cli.output.states import state_cell
 from rediq_cli.output.table import Cell, Styled, pairs
@@ -130,7 +129,7 @@ def _facts(task: TaskView, scene: Scene, around: Around) -> list[tuple[str, Cell
         ("priority", task.priority),
         ("attempts", _attempts(task)),
         ("lost leases", task.losses or None),
-        ("due", _instant(task.due_ms, scene)),
+        (_due_title(task), _instant(task.due_ms, scene)),
         ("expires", _instant(task.expires_ms, scene)),
         ("enqueued", _instant(task.enqueued_ms, scene)),
         ("finished", _instant(task.finished_ms, scene)),
@@ -139,7 +138,7 @@ def _facts(task: TaskView, scene: Scene, around: Around) -> list[tuple[str, Cell
         ("progress", _progress(task)),
         ("error", Styled(task.error, "red") if task.error else None),
         ("cause", task.last_failure.fingerprint if task.last_failure else None),
-        ("cancelled by", _cancelled_by(task)),
+        ("told to stop", cancel_text(task.cancel_note) or None),
         ("unique key", task.unique_key or None),
         ("group", task.group or None),
         ("extra", _extra(task, scene)),
@@ -154,10 +153,17 @@ def _detail(task: TaskView) -> str:
     return f"(was {task.former_state.value})" if task.former_state else ""
 
 
+def _due_title(task: TaskView) -> str:
+    return "purged" if task.state is TaskState.TRASH else "due"
+
+
 def _attempts(task: TaskView) -> str:
-    if task.max_retry is None:
-        return str(task.attempts)
-    return f"{task.attempts} of at most {task.max_retry + 1}"
+    text = str(task.attempts)
+    if task.max_retry is not None:
+        text += f" of at most {task.max_retry + 1}"
+    return (
+        f"{text}, and number {task.attempts + 1} runs" if task.state is TaskState.ACTIVE else text
+    )
 
 
 def _instant(at_ms: int, scene: Scene) -> str | None:
@@ -185,29 +191,11 @@ def _entry(entry: TimelineEntry, scene: Scene) -> Iterator[str]:
             f"ran {duration(entry.run_ms)}",
         ]
     parts += [f"by {entry.worker}"] if entry.worker else []
-    parts += [_said(entry.note)] if entry.note else []
+    parts += [said(entry.note)] if entry.note else []
     yield INDENT + safe("  ".join(parts)).rstrip()
     if entry.error_type:
         error = safe(f"{entry.error_type}: {entry.error}")
         yield INDENT * 2 + scene.terminal.paint(error, "red")
-
-
-def _said(note: str) -> str:
-    """Write who did something and why: "by ada@host (bank is down)"."""
-    found = re.fullmatch(r"by=(\S+)(?: why=(.*))?", note)
-    if found is None:
-        return note
-    return f"by {found[1]}" + (f" ({found[2]})" if found[2] else "")
-
-
-def _cancelled_by(task: TaskView) -> str | None:
-    """Return who told a running task to stop, as people read it."""
-    try:
-        note = json.loads(task.cancel_note)
-        why = f" ({note['why']})" if "why" in note else ""
-        return f"{note['by']}{why}"
-    except (ValueError, KeyError, TypeError):
-        return task.cancel_note or None
 
 
 def _payload_lines(task: TaskView, scene: Scene) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rediq_cli.output.humanise import ago, duration, size
 from rediq_cli.output.json import readable
+from rediq_cli.output.notes import cancel_text, said
 from rediq_cli.output.records import as_json, task_record
 from rediq_cli.output.states import state_cell
 from rediq_cli.output.table import Cell, Column
@@ -110,18 +111,25 @@ def _right(title: str) -> Column:
     return Column(title, is_right=True)
 
 
+def _spare(title: str, order: int) -> Column:
+    """Return a column of numbers that a narrow screen goes without."""
+    return Column(title, is_right=True, spare=order)
+
+
 def _wide(title: str) -> Column:
     return Column(title, is_wide=True)
 
 
 _ID: tuple[Column, Reader] = (Column("ID"), lambda task, _: task.id)
-_TYPE: tuple[Column, Reader] = (Column("TYPE"), lambda task, _: task.type)
-_QUEUE: tuple[Column, Reader] = (Column("QUEUE"), lambda task, _: task.queue)
+_TYPE: tuple[Column, Reader] = (_flexible("TYPE"), lambda task, _: task.type)
+_QUEUE: tuple[Column, Reader] = (_flexible("QUEUE"), lambda task, _: task.queue)
 _STATE: tuple[Column, Reader] = (
     Column("STATE"),
     lambda task, scene: state_cell(task.state.value, scene.terminal),
 )
-_TRY: tuple[Column, Reader] = (_right("TRY"), lambda task, _: task.attempts)
+_TRY: tuple[Column, Reader] = (_spare("TRY", 2), lambda task, _: task.attempts)
+# What runs now is the attempt after those that have finished.
+_RUNNING_TRY: tuple[Column, Reader] = (_spare("TRY", 1), lambda task, _: task.attempts + 1)
 _ERROR: tuple[Column, Reader] = (_flexible("ERROR"), lambda task, _: task.error or None)
 _DUE: tuple[Column, Reader] = (_right("DUE"), lambda task, scene: _ago(task.due_ms, scene))
 _PAYLOAD: tuple[Column, Reader] = (_flexible("PAYLOAD"), preview)
@@ -136,7 +144,7 @@ _SIZE: tuple[Column, Reader] = (
     Column("SIZE", is_right=True, is_wide=True),
     lambda task, _: size(len(task.payload_json)),
 )
-_PRIORITY: tuple[Column, Reader] = (_right("PRIO"), lambda task, _: task.priority)
+_PRIORITY: tuple[Column, Reader] = (_spare("PRIO", 1), lambda task, _: task.priority)
 _WORKER: tuple[Column, Reader] = (Column("WORKER", is_flexible=True), _ran_by)
 _WIDE_WORKER: tuple[Column, Reader] = (_wide("WORKER"), _ran_by)
 _CAUSE: tuple[Column, Reader] = (
@@ -156,7 +164,7 @@ _BY_STATE: dict[TaskState, tuple[tuple[Column, Reader], ...]] = {
         _WORKER,
         (_right("RUNNING"), _age),
         (_flexible("PROGRESS"), _progress),
-        _TRY,
+        _RUNNING_TRY,
         (
             Column("TIMEOUT", is_right=True, is_wide=True),
             lambda task, _: duration(task.timeout_ms) if task.timeout_ms else None,
@@ -180,7 +188,7 @@ _BY_STATE: dict[TaskState, tuple[tuple[Column, Reader], ...]] = {
         _TYPE,
         _FINISHED,
         _TRY,
-        (_flexible("WHY"), lambda task, _: task.cancel_note or _last_note(task)),
+        (_flexible("WHY"), lambda task, _: why_cancelled(task)),
     ),
     TaskState.TRASH: (
         _ID,
@@ -190,11 +198,19 @@ _BY_STATE: dict[TaskState, tuple[tuple[Column, Reader], ...]] = {
         _PAYLOAD,
     ),
 }
-_MIXED = (_ID, _QUEUE, _STATE, _TYPE, _TRY, _SINCE, _ERROR, _PAYLOAD)
+_MIXED = (
+    *(_ID, _QUEUE, _STATE, _TYPE, _TRY),
+    (_spare("AGE", 3), _age),
+    (Column("ERROR", is_flexible=True, spare=4), _ERROR[1]),
+    (Column("PAYLOAD", is_flexible=True, spare=1), preview),
+)
 
 
-def _last_note(task: TaskView) -> Cell:
-    return next((entry.note for entry in reversed(task.timeline) if entry.note), None)
+def why_cancelled(task: TaskView) -> str | None:
+    """Return who or what ended a task, as people read it."""
+    if task.cancel_note:
+        return cancel_text(task.cancel_note)
+    return next((said(entry.note) for entry in reversed(task.timeline) if entry.note), None)
 
 
 def task_listing(scene: Scene, state: TaskState | None, queue: str | None) -> Listing[TaskView]:

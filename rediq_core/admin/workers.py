@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rediq_core import keys
 from rediq_core.admin.access import Access
 from rediq_core.errors import InvalidOption, RediqError, WorkerNotFound
+from rediq_core.model.durations import format_ms
 from rediq_core.model.views import WorkerView
 from rediq_core.verbs import presence
 from rediq_core.verbs.presence import Do, Order
@@ -99,7 +100,7 @@ def order_worker(access: Access, name: str, do: Do, *, by: str = "") -> WorkerVi
     if worker.state == presence.LOST or not worker.supervisor:
         raise InvalidOption(
             f"Worker {worker.id} is {worker.state}, so it cannot be told to {do}.",
-            cause=f"It was last heard of {worker.beat_age_ms // 1000} s ago.",
+            cause=f"It was last heard of {format_ms(worker.beat_age_ms)} ago.",
             next_step="Its tasks go back to their queues by themselves.",
         )
     order = Order(do, worker.id, worker.beat_ms + worker.beat_age_ms, by=by)

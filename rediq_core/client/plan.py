@@ -75,22 +75,31 @@ def is_finished(view: TaskView) -> bool:
         return True
     if view.state is TaskState.DEAD:
         raise TaskFailed(
-            f"Task {view.id} ({view.type}) is dead after {view.attempts} attempts.",
+            f"Task {view.id} ({view.type}) is dead after {_attempts(view.attempts)}.",
             task_id=view.id,
             error=view.error,
             cause=view.error,
             next_step=f"See why: rediq task inspect {view.id}",
         )
     if view.state in (TaskState.CANCELLED, TaskState.TRASH):
-        raise TaskCancelled(f"Task {view.id} ({view.type}) was cancelled.", task_id=view.id)
+        raise TaskCancelled(
+            f"Task {view.id} ({view.type}) was cancelled.",
+            task_id=view.id,
+            next_step=f"See by whom and why: rediq task inspect {view.id}",
+        )
     return False
+
+
+def _attempts(number: int) -> str:
+    return "1 attempt" if number == 1 else f"{number} attempts"
 
 
 def result_timeout(view: TaskView | None, task_id: str, timeout_s: float) -> ResultTimeout:
     """Make the error for a task that did not finish in time."""
     state = "unknown" if view is None else view.state.value
+    late = f"did not finish within {timeout_s:g} s" if timeout_s else "has not finished"
     return ResultTimeout(
-        f"Task {task_id} did not finish within {timeout_s:g} s; it is {state}.",
+        f"Task {task_id} {late}; it is {state}.",
         cause="It waits for a worker, for its time, or still runs.",
         next_step=f"See why: rediq why {task_id}",
     )

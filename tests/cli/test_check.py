@@ -124,7 +124,7 @@ def test_no_redis_is_critical() -> None:
         (["--pending", "many"], "E005 --pending 'many' is not a threshold."),
         (["--oldest", "soon"], "E005 --oldest 'soon' is not a duration."),
         (["--pendig", "1"], "E005 no such option: --pendig"),
-        (["paymnt"], "E003 There is no queue paymnt."),
+        (["paymnt"], "E003 there is no queue paymnt."),
     ],
 )
 def test_what_cannot_be_decided_is_unknown(

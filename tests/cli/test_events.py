@@ -57,7 +57,7 @@ def test_no_events_say_how_to_see_more(rediq: Rediq, desk: Desk) -> None:
 
     ended = rediq("events")
 
-    assert (ended.code, ended.out) == (0, "")
+    assert (ended.code, ended.out.split()) == (0, ["TIME", "KIND", "QUEUE", "TYPE", "ID", "DETAIL"])
     assert ended.err == "Nothing is noted. To see every transition: rediq events --follow\n"
 
 

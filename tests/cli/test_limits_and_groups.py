@@ -42,12 +42,12 @@ def test_limit_overrides_and_says_what_stands(rediq: Rediq, pay: Desk) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == (
         "pay\n"
-        "  concurrency  3 (overrides 20 of the configuration)\n"
-        "  rate         100/m (overrides none of the configuration)\n"
+        "  concurrency  3 (set by hand; the configuration has 20)\n"
+        "  rate         100/m (set by hand; the configuration has none)\n"
     )
     assert rediq("queue", "limit", "pay").out == ended.out
     page = rediq("queue", "inspect", "pay").out
-    assert "3 (overrides 20 of the configuration)" in page
+    assert "3 (set by hand; the configuration has 20)" in page
 
 
 def test_limit_as_json_shows_live_and_declared(rediq: Rediq, pay: Desk) -> None:

@@ -41,7 +41,7 @@ def test_a_flush_is_taken_back_by_the_command_it_prints(
         "flushed 3 tasks of dead:mail; in trash for 24 h, take back: rediq undo OPERATION\n"
     )
     assert (undone.code, undone.err) == (0, "")
-    assert stable(undone.out) == "restored 3 tasks of flush dead:mail (OPERATION)\n"
+    assert stable(undone.out) == "undid OPERATION: restored 3 tasks of flush dead:mail\n"
     assert count(desk, "dead") == 3
 
 
@@ -192,7 +192,7 @@ def test_edit_and_retry(rediq: Rediq, desk: Desk, stable: Stable) -> None:
     ended = rediq("task", "edit", task_id, "--payload", '{"n": 8}', "--retry")
 
     assert ended.code == 0
-    assert stable(ended.out) == "edited ID1\nretried 1 task of ID1\n"
+    assert stable(ended.out) == "edited ID1 and retried it\n"
     assert '+  "n": 8' in ended.err
     assert desk.admin.task(task_id).payload == {"n": 8}
     assert desk.admin.task(task_id).state is TaskState.PENDING

@@ -154,7 +154,7 @@ def test_an_unknown_queue_exits_3_and_names_the_likely_one(rediq: Rediq, desk: D
 
         assert (ended.code, ended.out) == (3, "")
         assert ended.err == (
-            "E003 There is no queue paymnt.\n"
+            "E003 there is no queue paymnt.\n"
             "     A queue begins with its first task.\n"
             "     Did you mean payment?\n"
         )
@@ -170,7 +170,7 @@ def test_pause_and_resume_say_how_to_undo_them(rediq: Rediq, desk: Desk) -> None
 
     assert (paused.code, paused.out) == (
         0,
-        "paused payment until in 30m (3 pending tasks kept); resume: rediq queue resume payment\n",
+        "paused payment for 30m (3 pending tasks kept); resume: rediq queue resume payment\n",
     )
     assert pause is not None
     assert (pause.reason, pause.until_ms - pause.since_ms > 29 * 60_000) == ("bank", True)
@@ -275,7 +275,7 @@ def test_flush_of_running_tasks_names_the_verb_that_does(rediq: Rediq, desk: Des
 
     assert ended.code == 1
     assert ended.err == (
-        "E012 active:payment is active, so it was not flushed.\n"
+        "E012 flush takes no active tasks, so nothing of active:payment was flushed.\n"
         "     Flush takes pending, delayed, retry, waiting, completed, dead, cancelled.\n"
         "     Cancel them first: rediq task cancel active:payment\n"
     )

@@ -179,7 +179,7 @@ def test_run_says_that_the_queue_is_full(desk: Desk, rediq: Rediq) -> None:
     ended = rediq("schedule", "run", "tick")
 
     assert ended.code == 1
-    assert "E017 Queue q is full, so schedule tick was not run" in ended.err
+    assert "E017 queue q is full, so schedule tick was not run" in ended.err
 
 
 def test_pause_and_resume_say_what_comes_next(desk: Desk, rediq: Rediq) -> None:
@@ -250,7 +250,7 @@ def test_an_unknown_schedule_is_not_found(desk: Desk, rediq: Rediq, verb: str) -
     ended = rediq("schedule", verb, "nigtly")
 
     assert (ended.code, ended.out) == (3, "")
-    assert "E026 There is no schedule nigtly." in ended.err
+    assert "E026 there is no schedule nigtly." in ended.err
     assert "Did you mean nightly?" in ended.err
 
 

@@ -109,7 +109,7 @@ def test_inspect_of_an_unknown_id_exits_3(rediq: Rediq, desk: Desk) -> None:
     ended = rediq("task", "inspect", NOBODY)
 
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err.startswith(f"E011 No task has the id {NOBODY}.\n")
+    assert ended.err.startswith(f"E011 no task has the id {NOBODY}.\n")
 
 
 def test_secret_fields_are_hidden_in_every_form(rediq: Rediq, desk: Desk) -> None:
@@ -320,7 +320,7 @@ def test_a_wrong_state_names_the_right_verb(
     ended = rediq("task", verb, task_id)
 
     assert ended.code == 1
-    assert f"E012 {task_id} is {state}, so it was not" in ended.err
+    assert f"E012 task {task_id} is {state}, so it was not" in ended.err
     assert f"{next_step} {task_id}\n" in ended.err
     assert state_of(desk, task_id) == state
 
@@ -334,7 +334,7 @@ def test_cancel_takes_waiting_work_and_asks_running_work(
     ended = rediq("task", "cancel", running.id, waiting)
 
     assert ended.code == 0
-    assert stable(ended.out) == "cancelled 1 task of ID1 ID2, asked 1 running to stop\n"
+    assert stable(ended.out) == "cancelled 1 task of ID1 ID2, asked 1 running task to stop\n"
     assert state_of(desk, waiting) is TaskState.CANCELLED
     assert "@" in desk.admin.task(running.id).cancel_note
 

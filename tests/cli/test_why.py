@@ -52,7 +52,7 @@ def test_a_misspelt_queue_exits_3(rediq: Rediq, desk: Desk) -> None:
 
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == (
-        "E003 There is no queue and no task paymnt.\n"
+        "E003 there is no queue and no task paymnt.\n"
         "     A queue begins with its first task; a task is forgotten some time after it ended.\n"
         "     Did you mean payment?\n"
     )

@@ -270,7 +270,7 @@ def test_waiting_for_a_running_parent(desk: Desk) -> None:
 
     waiting = only(desk.admin.why(child.id))
 
-    assert waiting.text == f"it waits for task {parent.id} (video, running, 43 %)"
+    assert waiting.text == f"it waits for task {parent.id} (video, running, 43%)"
     assert (waiting.next_step, waiting.refers_to) == (f"rediq why {parent.id}", parent.id)
     assert reason(desk.admin.why("mail"), "waiting").text.startswith("1 task waiting for others")
 
@@ -336,7 +336,7 @@ def test_running_says_where_since_when_and_how_far(desk: Desk) -> None:
     running = only(desk.admin.why(claimed.id))
 
     assert running.text.startswith("it has been running on w-1-a#1 for ")
-    assert running.text.endswith(", 40 % contacting bank")
+    assert running.text.endswith(", 40% contacting bank")
     assert (running.weight, running.refers_to) == (Weight.FINE, "w-1-a#1")
 
 

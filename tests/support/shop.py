@@ -9,7 +9,8 @@ copy for each use.
     notifications  collects a group, and is limited
     reports        has tasks and no worker
     video          has a task of a type that no worker knows
-    empty          has nothing
+    empty          has nothing to do
+    drained        has nothing at all
 """
 
 from __future__ import annotations
@@ -42,8 +43,11 @@ from tests.support.standing import NOON_MS, Moment, standing
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
-QUEUES = ("payment", "shipping", "notifications", "reports", "video", "empty")
+QUEUES = ("payment", "shipping", "notifications", "reports", "video", "empty", "drained")
 PAYER, MAILER, LOST = "web1-4711-3fa9", "web2-988-07c1", "web3-17-b2d0"
+DECLINED = ("CardDeclined", "card declined")
+BROKEN = ("ValueError", "ungültiger Betrag: 支払い")
+SLOW = ("ReadTimeout", "bank.example did not answer")
 TRACEBACK = """Traceback (most recent call last):
   File "/srv/shop/payments.py", line 41, in charge
     raise CardDeclined("card declined")
@@ -88,16 +92,25 @@ class Shop:
 
 
 def outcome_of(
-    task: ClaimedTask, kind: str, error: str, message: str, cause: str, *, traceback: str = ""
+    task: ClaimedTask,
+    kind: str,
+    error: tuple[str, str],
+    cause: str,
+    *,
+    run_ms: int,
+    traceback: str = "",
 ) -> Settled:
     """Return a failed run with everything a real one says."""
-    spoken: dict[str, Any] = {"e": error, "m": message, "p": cause}
+    kind_of_error, message = error
+    spoken: dict[str, Any] = {"e": kind_of_error, "m": message, "p": cause}
     if traceback:
         spoken["b"] = traceback
-    more = "," + json.dumps(spoken)[1:-1]
+    spoken |= {"a": task.attempt, "k": task.token, "c": task.claimed_ms, "w": 500, "d": run_ms}
+    line = json.dumps({"o": kind, **spoken}, separators=(",", ":")) + "\n"
     target = "d" if kind == "dead" else f"r{20 * MINUTE_MS}"
-    failure = f"{cause}|{error}: {message}"
-    return settled(task, target, kind, tries=f"{task.attempt}|0", failure=failure, more=more)
+    failure = f"{cause}|{kind_of_error}: {message}"
+    outcome = settled(task, target, kind, tries=f"{task.attempt}|0", failure=failure)
+    return outcome._replace(line=line)
 
 
 def seed_shop(url: str, client: redis.Redis) -> dict[str, str]:
@@ -153,16 +166,14 @@ def _fail_some(shop: Shop) -> None:
         runs = shop.claim("payment", PAYER, 5)
     with shop.at(2 * HOUR_MS - 1_700):
         declined = [
-            outcome_of(
-                run, "dead", "CardDeclined", "card declined", "4f2a9c01", traceback=TRACEBACK
-            )
+            outcome_of(run, "dead", DECLINED, "4f2a9c01", run_ms=1_200, traceback=TRACEBACK)
             for run in runs[:2]
         ]
-        broken = outcome_of(runs[2], "dead", "ValueError", "ungültiger Betrag: 支払い", "77e01b52")
+        broken = outcome_of(runs[2], "dead", BROKEN, "77e01b52", run_ms=1_200)
         shop.settle("payment", PAYER, *declined, broken)
     with shop.at(6 * MINUTE_MS):
         slow = [
-            outcome_of(run, "retry", "ReadTimeout", "bank.example did not answer", "b01dface")
+            outcome_of(run, "retry", SLOW, "b01dface", run_ms=2 * HOUR_MS - 500 - 6 * MINUTE_MS)
             for run in runs[3:]
         ]
         shop.settle("payment", PAYER, *slow)
@@ -331,7 +342,9 @@ def _announce(shop: Shop) -> None:
 
 def _fix_streams(client: redis.Redis) -> None:
     """Give what operators did and what happened its time: Redis had stamped it with its own."""
-    streams = [queue_key(NAMESPACE, queue, name) for queue in QUEUES for name in ("audit", "events")]
+    streams = [
+        queue_key(NAMESPACE, queue, name) for queue in QUEUES for name in ("audit", "events")
+    ]
     streams.append(global_key(NAMESPACE, "journal"))
     entries = sorted(
         (tuple(map(int, stamp.split(b"-"))), key, fields)

@@ -69,9 +69,9 @@ def standing(moment: Moment | None = None) -> Iterator[Moment]:
     with (
         mock.patch.object(Space.__init__, "__defaults__", (namespace, moment.now_ms)),
         mock.patch.object(SyncLink, "commands", commands),
-        mock.patch.object(SystemClock, "now_ms", lambda _: moment.now_ms),
+        mock.patch.object(SystemClock, "now_ms", return_value=moment.now_ms),
         mock.patch.object(ids._MAKER, "new", moment.new_id),
-        mock.patch.object(platform, "node", lambda: "desk"),
+        mock.patch.object(platform, "node", return_value="desk"),
         mock.patch.dict(os.environ, {"LOGNAME": "ada"}),
     ):
         yield moment

@@ -131,10 +131,15 @@ def _beside(facts: QueueFacts) -> Iterator[Reason]:
             Weight.WAITING,
             f"rediq task list pending:{view.name}",
         )
-    if view.pending and view.enqueued_per_s > view.done_per_s > 0:
+    if view.pending and view.enqueued_per_s >= view.done_per_s > 0:
+        comes, done = (
+            f"comes in ({view.enqueued_per_s:.1f}/s)",
+            f"is done ({view.done_per_s:.1f}/s)",
+        )
+        is_more = view.enqueued_per_s > view.done_per_s
         yield Reason(
             "behind",
-            f"more comes in ({view.enqueued_per_s:.1f}/s) than is done ({view.done_per_s:.1f}/s)",
+            f"more {comes} than {done}" if is_more else f"as much {comes} as {done}",
             Weight.WAITING,
             "rediq worker list     more slots or more workers",
         )

@@ -234,7 +234,7 @@ def _parent(parent_id: str, case: Case) -> Reason:
             refers_to=parent_id,
         )
     is_over = parent.state in FINAL_STATES or parent.state is TaskState.TRASH
-    how = f", {parent.progress.percent:.0f} %" if parent.progress else ""
+    how = f", {parent.progress.percent:.0f}%" if parent.progress else ""
     word = {TaskState.ACTIVE: "running"}.get(parent.state, parent.state.value)
     text = f"it waits for task {parent_id} ({parent.type}, {word}{how})"
     if is_over:
@@ -259,7 +259,7 @@ def _active(case: Case) -> Iterator[Reason]:
     task, near = case.task, case.near
     worker = task.worker or "somebody"
     progress = task.progress
-    says = f", {progress.percent:.0f} % {quoted(progress.message)}".rstrip() if progress else ""
+    says = f", {progress.percent:.0f}% {quoted(progress.message)}".rstrip() if progress else ""
     yield Reason(
         "running",
         f"it has been running on {worker} for {span(case.now_ms - task.since_ms)}{says}",
