@@ -18,7 +18,7 @@ from rediq_cli.dash import chrome
 from rediq_cli.dash.commanding import Commanding
 from rediq_cli.dash.commands import Command
 from rediq_cli.dash.history import DEFAULT_RANGE, RANGES
-from rediq_cli.dash.leaving import catch_signals, has_terminal
+from rediq_cli.dash.leaving import catch_signals, leave_if_lost
 from rediq_cli.dash.options import INTERVALS_S, DashOptions
 from rediq_cli.dash.poller import Poller
 from rediq_cli.dash.screens import VIEWS
@@ -147,8 +147,8 @@ class Dash(Commanding):
         )
 
     def _tick(self) -> None:
-        if not self.is_headless and not has_terminal():
-            self.exit(return_code=1)
+        if not self.is_headless:
+            leave_if_lost(1)
         self.toast.tick(self.clock.monotonic())
         view = self.view
         if view is not None:

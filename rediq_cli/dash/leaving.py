@@ -7,6 +7,7 @@ read; neither holds local variables, because those hold passwords and payloads.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from rediq_core.config.redact import redact_text
 
 # A process that a signal ended answers this plus the signal's number.
 SIGNAL_BASE = 128
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def catch_signals(leave: Callable[[int], None]) -> None:
@@ -31,6 +32,16 @@ def catch_signals(leave: Callable[[int], None]) -> None:
         leave: Ends the app with an exit code.
     """
     loop = asyncio.get_running_loop()
+
+    def hung_up(number: int, frame: object) -> None:
+        # A terminal that is gone also continues the process, and Textual would set it up again, so
+        # this has to be decided before anything else runs.
+        del frame
+        leave_if_lost(SIGNAL_BASE + number)
+        loop.call_soon_threadsafe(leave, SIGNAL_BASE + number)
+
+    with contextlib.suppress(ValueError):  # not the main thread, see below
+        signal.signal(signal.SIGHUP, hung_up)
     for number in _SIGNALS:
         try:
             loop.add_signal_handler(number, leave, SIGNAL_BASE + number)
@@ -54,6 +65,16 @@ def deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def leave_if_lost(code: int) -> None:
+    """End the process if its terminal is gone: there is nothing to restore, nobody to tell.
+
+    The ordinary way out does not work then: Textual 8.2's `WriterThread.stop` waits for a thread
+    that its first failed write has ended. Recordings are whole after every line.
+    """
+    if not has_terminal():
+        os._exit(code)
 
 
 def has_terminal() -> bool:
