@@ -69,10 +69,9 @@ def header_left(
     snapshot = scene.snapshot
     if snapshot.trouble is not None and snapshot.seq:
         age = span_text((pulse.now_s - snapshot.taken_s) * 1_000)
-        return [
-            (*joined([*name, say(_address(options, scene))]),),
-            (Span(f"data is {age} old", "warn"),),
-        ]
+        # Its age first: a long address gives way, not this.
+        old = (Span(f"data is {age} old", "warn"),)
+        return [joined([*name, old]), say(_address(options, scene))]
     if crumbs:
         return [joined([*name, crumbs[0]]), *crumbs[1:]]
     return [joined([*name, say(_address(options, scene))]), *_figures(snapshot)]

@@ -135,6 +135,7 @@ class Stage(App[int]):
             banner.trouble, banner.now_s = snapshot.trouble, pulse.now_s
             banner.age_s = pulse.now_s - snapshot.taken_s if snapshot.seq else None
             banner.clock_text = clock_text(snapshot.at_ms)
+            banner.styles.height = banner.room_for(*self.size)
             banner.redraw()
         self.query_one("#body").set_class(snapshot.trouble is not None, "is-stale")
 

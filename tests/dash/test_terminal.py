@@ -101,10 +101,12 @@ def test_hostile_data_writes_nothing_but_our_own_sequences(
     ("how", "code"),
     [
         pytest.param(lambda terminal: terminal.type("\x03"), 0, id="ctrl-c"),
-        pytest.param(lambda terminal: terminal.type("q"), 0, id="q"),
+        pytest.param(lambda terminal: terminal.type("q"), 0, id="q", marks=pytest.mark.slow),
         pytest.param(lambda terminal: terminal.kill(signal.SIGTERM), 143, id="SIGTERM"),
         pytest.param(lambda terminal: terminal.kill(signal.SIGHUP), 129, id="SIGHUP"),
-        pytest.param(lambda terminal: terminal.kill(signal.SIGINT), 130, id="SIGINT"),
+        pytest.param(
+            lambda terminal: terminal.kill(signal.SIGINT), 130, id="SIGINT", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_the_terminal_is_as_it_was(
@@ -180,6 +182,7 @@ def test_a_defect_leaves_the_terminal_and_no_secret(
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_no_mouse_leaves_the_mouse_alone(desk: Desk, server: dict[str, str]) -> None:
     desk.pending("mail", 1)
     with opened(server, "--no-mouse") as terminal:
@@ -188,7 +191,7 @@ def test_no_mouse_leaves_the_mouse_alone(desk: Desk, server: dict[str, str]) -> 
         assert b"\x1b[?1000h" not in terminal.screen
 
 
-@pytest.mark.parametrize("value", ["1", ""])
+@pytest.mark.parametrize("value", ["1", pytest.param("", marks=pytest.mark.slow)])
 def test_no_color_writes_no_colour_and_an_empty_one_is_no_wish(
     value: str, desk: Desk, server: dict[str, str]
 ) -> None:

@@ -50,6 +50,9 @@ class Redis(View):
 
 
 def _lines(server: Server, scene: Scene) -> list[Line]:
+    problem = scene.snapshot.problems.get("redis")
+    if problem:
+        return [say(f" {problem}", "bad")]
     if not server.fields:
         return [(Span(" reading…", "dim"),)]
     groups: Sequence[tuple[str, list[Fact]]] = (

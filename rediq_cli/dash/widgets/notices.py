@@ -10,6 +10,7 @@ from rediq_cli.dash.figures import span_text
 from rediq_cli.dash.view_model import Trouble
 from rediq_cli.dash.widgets.lines import EMPTY, Line, Span, say
 from rediq_cli.dash.widgets.pane import Pane
+from rediq_cli.dash.widgets.task_text import wrapped
 
 MIN_WIDTH, MIN_HEIGHT = 60, 12
 
@@ -33,21 +34,27 @@ class Banner(Pane):
         self.now_s = 0.0
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """Return the reason, what is shown instead, and the keys."""
-        del width
+        """Return the reason, what to do, what is shown instead, and the keys."""
         trouble = self.trouble
         if trouble is None:
             return []
-        lines = [(Span(" "), *say(f"{trouble.title}: {trouble.reason}", "bad"))]
+        room = max(width - 2, 10)
+        told = wrapped(f"{trouble.title}: {trouble.reason}", room, 2)
+        lines: list[Line] = [(Span(f" {line}", "bad"),) for line in told]
+        next_step = wrapped(trouble.next_step, room, 2) if trouble.next_step else ()
+        lines += [(Span(f" {line}", "bold"),) for line in next_step]
         shown = "Nothing has been read yet."
         if self.age_s is not None:
             shown = f"Showing the last snapshot from {self.clock_text}."
-        hint = trouble.next_step or "Actions are off until it is back."
-        lines.append((Span(" "), *say(f"{shown} {hint}")))
+        lines.append(say(f" {shown} Actions are off until it is back."))
         wait = span_text(max(trouble.retry_at_s - self.now_s, 0) * 1_000)
         keys = (Span("R", "key"), Span(" retry now · "), Span("q", "key"), Span(" quit"))
         lines.append((Span(f" try {trouble.tries} failed, next in {wait} · ", "dim"), *keys))
         return lines[:height]
+
+    def room_for(self, width: int, height: int) -> int:
+        """Return how many lines it takes, its frame included, on a screen of a size."""
+        return min(len(self.draw(width - 2, height)) + 2, max(height // 2, 5))
 
 
 class Card(Pane):
