@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from rediq_cli.dash.attention import find_attention
-from rediq_cli.dash.parts import group_causes
 from rediq_cli.dash.view_model import (
     Charts,
     Demand,
@@ -26,6 +25,7 @@ from rediq_cli.dash.view_model import (
     ViewName,
 )
 from rediq_core.admin import Event
+from rediq_core.model.failures import Failure
 from rediq_core.model.schedule import Firing, ScheduleView
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import (
@@ -279,6 +279,30 @@ def schedules(flavour: Flavour) -> tuple[ScheduleView, ...]:
     )
 
 
+def failures(flavour: Flavour) -> tuple[Failure, ...]:
+    """Return the three causes of the failed tasks."""
+    return tuple(
+        Failure(
+            f"4f2a{number}91c03b7d",
+            flavour.size(22 - 8 * number),
+            flavour.text(summary),
+            AT_MS - (number + 3) * HOUR,
+            AT_MS - number * 47 * SECOND,
+            flavour.size(31),
+            (flavour.text("payment"), flavour.text("webhook"))[: number + 1],
+            (flavour.text("payment:charge"), flavour.text("payment:refund"))[: 2 - number % 2],
+            task(PLAIN, number, TaskState.DEAD).id,
+        )
+        for number, summary in enumerate(
+            (
+                "ReadTimeout: api.psp.example: timed out after 30 s",
+                "ValueError: amount [neg] is negative",
+                "UnicodeDecodeError: byte 0x9b",
+            )
+        )
+    )
+
+
 def events(flavour: Flavour) -> tuple[Event, ...]:
     """Return a dozen events, latest first."""
     text = flavour.text
@@ -370,7 +394,7 @@ def installation(flavour: Flavour) -> Snapshot:
         tasks=TaskList(Demand(), tuple(failed), total=len(failed), scanned=len(failed)),
         extra={
             ViewName.SCHEDULES: schedules(flavour),
-            ViewName.FAILURES: group_causes(failed, is_whole=True),
+            ViewName.FAILURES: failures(flavour),
             ViewName.EVENTS: events(flavour),
         },
     )

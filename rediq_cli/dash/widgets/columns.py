@@ -84,7 +84,9 @@ def arrange(
     shares = sum(column.grow for column in shown)
     placed = []
     for column in shown:
+        # Each takes its share of what those before it have left, so that no cell is left over.
         more = spare * column.grow // shares if shares else 0
+        spare, shares = spare - more, shares - column.grow
         placed.append(Placed(column, column.room(look) + more))
     return placed
 
