@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Unpack
 
@@ -89,28 +89,43 @@ def read_instant(text: str) -> datetime:
         ) from error
 
 
-def read_moment(text: str, name: str, now_ms: int) -> int:
-    """Read a moment of the past as epoch ms: how long ago, or an ISO-8601 instant.
+def read_moment(text: str, name: str, now_ms: int, *, after_ms: int = 0) -> int:
+    """Read a moment of the past as epoch ms: how long ago, a time of day, or an ISO-8601 instant.
 
     Args:
-        text: Such as "2h", or "2026-02-07T02:10"; without a zone it is local time.
+        text: Such as "2h", "02:10", or "2026-02-07T02:10"; without a zone it is local time.
         name: The option, for the error.
         now_ms: The server's time.
+        after_ms: A time of day is the first one after this; 0 takes the latest one that has been.
 
     Raises:
-        InvalidOption: It is neither.
+        InvalidOption: It is none of them.
     """
     try:
         return now_ms - duration_ms(text, name)
     except InvalidOption:
         pass
     try:
+        if len(text) <= len("23:59:59") and ":" in text:
+            return _time_of_day(time.fromisoformat(text), now_ms, after_ms)
         return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
     except (ValueError, OverflowError) as error:
         raise InvalidOption(
             f"{name} {text!r} is no moment.",
-            next_step="Write how long ago, such as 2h, or when: 2026-02-07T02:10",
+            next_step="Write how long ago, such as 2h, or when: 02:10, or 2026-02-07T02:10",
         ) from error
+
+
+def _time_of_day(at: time, now_ms: int, after_ms: int) -> int:
+    """Return the first such local time after a moment, else the latest before now."""
+    base = datetime.fromtimestamp((after_ms or now_ms) / 1_000).astimezone()
+    day = timedelta(days=1)
+    found = base.replace(hour=at.hour, minute=at.minute, second=at.second, microsecond=0)
+    if after_ms and found < base:
+        found += day
+    elif not after_ms and found > base:
+        found -= day
+    return round(found.timestamp() * 1000)
 
 
 def announced_queue(task_type: str, workers: list[WorkerView]) -> tuple[str, str]:

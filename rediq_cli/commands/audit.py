@@ -19,14 +19,15 @@ DEFAULT_LIMIT = 100
     "audit",
     examples=[
         ("audit", "the latest first"),
-        ("audit --since 2026-02-07T02:00 --until 2026-02-07T02:30", "what happened that night"),
+        ("audit --since 02:00 --until 02:20", "what happened last night, by local time"),
+        ("audit --since 2026-02-07T02:00 --until 2026-02-07T02:30", ""),
         ("audit --since 1d --by ada", ""),
     ],
 )
 def audit(
     session: Session,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="WHEN", help="2h ago, or an instant")
+        str | None, typer.Option("--since", metavar="WHEN", help="2h ago, 02:10, or an instant")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="likewise")] = None,
     by: Annotated[
@@ -41,9 +42,10 @@ def audit(
     from rediq_cli.producing import read_moment
 
     now_ms = session.admin.access.now_ms() if since or until else 0
+    since_ms = read_moment(since, "--since", now_ms) if since else 0
     found = session.admin.audit(
-        since_ms=read_moment(since, "--since", now_ms) if since else 0,
-        until_ms=read_moment(until, "--until", now_ms) if until else 0,
+        since_ms=since_ms,
+        until_ms=read_moment(until, "--until", now_ms, after_ms=since_ms) if until else 0,
         by=by,
         limit=limit,
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rediq_core.config.loader import LoadedSettings
 
 GROUP = Group("worker")
+# Lost workers whose tasks are told of below the table, the latest first; -o wide has all.
+TOLD_LOSSES = 5
 
 WorkerId = Annotated[str, typer.Argument(metavar="ID", help="an id, or a part only one has")]
 Timeout = Annotated[
@@ -103,12 +105,16 @@ def _load(
 )
 def list_workers(session: Session) -> None:
     """List workers of the last day, lost ones too."""
+    from rediq_cli.output.neutralise import safe
     from rediq_cli.output.workers import worker_listing
 
     workers = session.admin.workers()
     session.out.items(workers, worker_listing(session.out.terminal))
     if not workers:
         session.say.note("No worker runs. Start one: rediq worker start -c FILE")
+    if session.out.is_for_people:
+        for worker in [worker for worker in workers if worker.note][:TOLD_LOSSES]:
+            session.say.note(f"{safe(worker.id)} was lost; {safe(worker.note)}")
 
 
 @GROUP.leaf(

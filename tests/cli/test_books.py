@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -97,6 +98,19 @@ def test_audit_as_json_in_a_time_and_by_a_user(rediq: Rediq, failing: Desk) -> N
     assert (earlier.code, earlier.err) == (0, "Nobody did anything in that time.\n")
     assert others.json == []
     assert rediq("audit", "--since", "yesterday").code == 2
+
+
+def test_audit_between_two_times_of_day(rediq: Rediq, failing: Desk) -> None:
+    rediq("queue", "pause", "mail")
+    at = datetime.fromtimestamp(failing.server_ms() / 1_000).astimezone()
+    since, until, later = (f"{at + timedelta(minutes=n):%H:%M}" for n in (-2, 2, 3))
+
+    (entry,) = rediq("audit", "--since", since, "--until", until, "--json").json  # type: ignore[misc]  # it is an array
+    last_night = rediq("audit", "--until", later)
+
+    assert entry["verb"] == "pause"
+    assert (last_night.code, last_night.err) == (0, "Nobody did anything in that time.\n")
+    assert rediq("audit", "--since", "25:10").code == 2
 
 
 def test_wait_empty_returns_when_nothing_is_left(rediq: Rediq, desk: Desk) -> None:

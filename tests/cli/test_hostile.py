@@ -14,6 +14,7 @@ from contextlib import closing
 import pytest
 import redis
 
+from rediq_cli.output.progress import CLEAR_LINE
 from rediq_core.admin import Admin
 from rediq_core.keys import global_key
 from rediq_core.model.header import escape_key
@@ -43,8 +44,10 @@ ALLOWED_CONTROLS = b"\r\n\t"
 
 
 def stains(screen: bytes) -> set[str]:
-    """Return the characters that could act on a terminal; our own colours are none."""
-    text = OWN_COLOUR.sub(b"", screen).decode("utf-8", "backslashreplace")
+    """Return the characters that could act on a terminal; our colours and progress are none."""
+    text = OWN_COLOUR.sub(b"", screen.replace(CLEAR_LINE.encode(), b"")).decode(
+        "utf-8", "backslashreplace"
+    )
     bad = set(map(chr, (*CONTROLS, *INVISIBLE))) - set(ALLOWED_CONTROLS.decode())
     return {f"U+{ord(char):04X}" for char in text if char in bad}
 

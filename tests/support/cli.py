@@ -134,9 +134,10 @@ def in_terminal(
     cwd: Path | None = None,
     answer: str = "",
     ready: Callable[[bytes], bool] = lambda screen: screen.endswith((b": ", b"] ")),
+    size: tuple[int, int] = (24, 80),
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, bytes]:
-    """Run a command line with a terminal of 80 by 24 as stdin, stdout and stderr.
+    """Run a command line with a terminal as stdin, stdout and stderr.
 
     Args:
         words: The arguments after `rediq`.
@@ -144,6 +145,7 @@ def in_terminal(
         cwd: The folder to run in.
         answer: Typed once, when `ready` says that a question stands on the screen.
         ready: Looks at what was written so far.
+        size: Rows and columns of the terminal.
         timeout_s: Longest it may take.
 
     Returns:
@@ -153,7 +155,7 @@ def in_terminal(
     if pid == 0:  # pragma: no cover - this is the child, which becomes the command
         os.chdir(cwd or ROOT)
         os.execvpe(PROGRAM[0], [*PROGRAM, *words], clean_environment(env))
-    _set_size(terminal)
+    _set_size(terminal, *size)
     screen, typed = b"", not answer
     deadline = time.monotonic() + timeout_s
     try:

@@ -46,7 +46,7 @@ def _workers(roster: Roster) -> Iterator[Finding]:
             "lost_workers",
             Level.ADVICE,
             f"workers lost in the last day: {', '.join(names)}",
-            "See what was recovered from them: rediq worker list -o wide",
+            "See what was recovered from them: rediq worker list",
             count=len(lost),
             samples=names,
         )

@@ -1,0 +1,1 @@
+"""The incidents of docs/runbook.md, made for real; `python -m tests.runbook` writes them there."""
