@@ -26,7 +26,7 @@ BENCH ?= drain
 # More arguments for pytest, rediq demo or rediq bench.
 ARGS ?=
 
-.PHONY: help install dev demo test test-all check bench format lock clean
+.PHONY: help install dev demo test test-all check bench screenshots format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ check: $(DEV_STAMP) ## Lint, format, types, import contracts
 bench: $(RUN_STAMP) ## Measure; BENCH=enqueue, drain or latency
 	@$(BIN)/rediq redis start
 	$(BIN)/rediq bench $(BENCH) $(ARGS)
+
+screenshots: $(DEV_STAMP) ## Draw the pictures of the dashboard again
+	$(BIN)/python -m tests.dash.screenshots
 
 format: $(DEV_STAMP) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
