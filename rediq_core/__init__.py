@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from rediq_core.model.views import TaskView
     from rediq_core.worker import Worker
 
+# The same as rediq_cli's, which is read without importing this.
+__version__ = "0.1.0"
+
 _HOMES = {
     "Backoff": "model.retry",
     "CallNext": "handlers.middleware",

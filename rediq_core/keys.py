@@ -48,11 +48,14 @@ audit       stream  what operators did
 events      stream  failures, deaths, operators; every move while followed
 wake        list    at most one marker: something is claimable
 
-Keys of no queue that scripts touch; those of workers are in verbs/presence.py:
+Keys of no queue:
 
 schedules      hash    name -> source|rev|timing|JSON; name|task, |paused, |set (verbs/schedule.py)
 schedules_due  zset    name -> due ms, inf while it is paused
 journal        stream  what operators did to what is in no queue: schedules, workers, queues
+workers        zset    worker -> last beat ms
+worker:<id>    hash    what it announced last (verbs/presence.py), 25 h
+commands:<id>  list    orders for a supervisor, 60 s
 ops            zset    operation -> began ms, of what operators did to tasks
 op:<id>        hash    one of them (verbs/operations.py), 30 d
 """
@@ -81,15 +84,23 @@ GLOBAL_KEYS: Final = frozenset(
 # What stands in a queue's place in keys of no queue; no queue can be called so.
 GLOBAL_TAG: Final = "~"
 # Keys of no queue that scripts may declare, with their types; no script touches both kinds.
-GLOBAL_TYPES: Final = {"schedules": "hash", "schedules_due": "zset", "journal": "stream"}
+GLOBAL_TYPES: Final = {
+    "schedules": "hash",
+    "schedules_due": "zset",
+    "journal": "stream",
+    "workers": "zset",
+    "ops": "zset",
+}
+# Those of them of which there are many: their name ends with the id of a worker or an operation.
+GLOBAL_ROWS: Final = {"worker": "hash", "commands": "list", "op": "hash"}
 # How long a minute bucket lives, in seconds: a day, and two hours for the roll-up to catch up.
 MINUTE_TTL_S: Final = 26 * 3_600
 
 
 def redis_type(name: str) -> str:
     """Return the Redis type a key has that scripts touch: hash, zset, stream or list."""
-    if name in GLOBAL_TYPES:
-        return GLOBAL_TYPES[name]
+    if name in GLOBAL_TYPES or name in GLOBAL_ROWS:
+        return GLOBAL_TYPES.get(name) or GLOBAL_ROWS[name]
     for kind, names in (("hash", HASHES), ("zset", ZSETS), ("stream", STREAMS), ("list", LISTS)):
         if name in names:
             return kind
@@ -136,6 +147,11 @@ def queue_keys(
 def queue_key(namespace: str, queue: str, name: str) -> str:
     """Return one key of a queue."""
     return queue_prefix(namespace, queue) + name
+
+
+def global_keys(namespace: str, names: tuple[str, ...], row: str) -> tuple[str, ...]:
+    """Return keys of no queue, in this order; `row` ends those of which there are many."""
+    return tuple(global_key(namespace, name, row if name in GLOBAL_ROWS else "") for name in names)
 
 
 def global_key(namespace: str, name: str, suffix: str = "") -> str:

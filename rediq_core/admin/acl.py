@@ -55,6 +55,7 @@ _ACTS = frozenset(
         "limit",
         "moves",
         "pause",
+        "record",
         "repair",
         "rescore",
         "run_group",
@@ -62,7 +63,17 @@ _ACTS = frozenset(
     }
 )
 _SENDS = frozenset(
-    {"enqueue", "register", "edges", "deliver", "moves", "schedule_act", "schedule_put", "waits"}
+    {
+        "enqueue",
+        "register",
+        "edges",
+        "deliver",
+        "moves",
+        "schedule_act",
+        "schedule_put",
+        "waits",
+        "order",
+    }
 )
 
 

@@ -28,7 +28,7 @@ from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport
 from rediq_core.model.where import Where
 from rediq_core.verbs.moves import MAX_MOVES, TRASH_MS, Act, Audited, Moved, MoveVerb, move
-from rediq_core.verbs.operations import progress_command, write_commands
+from rediq_core.verbs.operations import write_progress, write_record
 
 # Told after each batch: tasks handled so far, tasks altogether.
 OnProgress = Callable[[int, int], None]
@@ -93,7 +93,7 @@ class _Ledger:
 
     def begin(self) -> None:
         """Write the record; nothing was acted on yet."""
-        self._access.commands(write_commands(self._access.namespace, self.operation))
+        self._access.run(write_record(self._access.space, self.operation))
 
     def enter(self, ids: Sequence[str], done: Moved) -> list[str]:
         """Note a batch; returns the running tasks among it that were told to stop."""
@@ -121,7 +121,7 @@ class _Ledger:
             intents=before.intents + len(self.intents),
             skipped=before.skipped + len(self.skipped),
         )
-        self._access.commands([progress_command(self._access.namespace, self.operation)])
+        self._access.run(write_progress(self._access.space, self.operation))
 
     def report(self, total: int) -> MoveReport:
         return MoveReport(

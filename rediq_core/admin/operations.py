@@ -19,7 +19,7 @@ from rediq_core.verbs.operations import (
     latest_command,
     read_command,
     read_operation,
-    undone_command,
+    write_undone,
 )
 
 # Operations that are looked through for one that is meant by its end, or by nothing.
@@ -152,9 +152,7 @@ class Operations:
         order = BulkOrder("undo", MoveVerb.RESTORE.value, Where(), by, reason, of=operation.id)
         report = carry_out(self.access, order, conduct or Conduct(), queues=operation.queues)
         if report.moved and not report.left:
-            self.access.commands(
-                [undone_command(self.access.namespace, operation.id, report.operation)]
-            )
+            self.access.run(write_undone(self.access.space, operation.id, report.operation))
         return report
 
     def _read(self, ids: Sequence[str]) -> list[Operation]:

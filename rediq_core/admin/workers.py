@@ -104,12 +104,7 @@ def order_worker(access: Access, name: str, do: Do, *, by: str = "") -> WorkerVi
             next_step="Its tasks go back to their queues by themselves.",
         )
     order = Order(do, worker.id, worker.beat_ms + worker.beat_age_ms, by=by)
-    access.commands(
-        [
-            *presence.send_commands(access.namespace, worker.supervisor, [order]),
-            presence.journal_command(access.namespace, order),
-        ]
-    )
+    access.run(presence.give_orders(access.space, worker.supervisor, [order], is_journalled=True))
     return worker
 
 
@@ -158,10 +153,9 @@ def _send(access: Access, orders: Sequence[Order]) -> None:
         if supervisor:
             name = supervisor.decode("utf-8", "replace")
             by_supervisor.setdefault(name, []).append(order)
-    access.commands(
+    access.run_all(
         [
-            command
+            presence.give_orders(access.space, supervisor, theirs)
             for supervisor, theirs in by_supervisor.items()
-            for command in presence.send_commands(access.namespace, supervisor, theirs)
         ]
     )

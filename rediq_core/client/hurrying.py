@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from rediq_core import keys
 from rediq_core.connection.raw import Reply
 from rediq_core.errors import RediqError
+from rediq_core.scripts.call import Call, Space
 from rediq_core.scripts.executor import AsyncExecutor, SyncExecutor
 from rediq_core.verbs import presence
 from rediq_core.verbs.presence import Command, Do, Order
@@ -29,9 +30,9 @@ def push_cancel_sync(executor: SyncExecutor, namespace: str, queue: str, order: 
             return
         ask, home = _supervisor(namespace, worker)
         replies = executor.link.commands([ask], key=home, deadline_s=DEADLINE_S)
-        send = _orders(namespace, replies, order, worker)
-        if send:
-            executor.link.commands(send, key=home, deadline_s=DEADLINE_S)
+        call = _orders(namespace, replies, order, worker)
+        if call is not None:
+            executor.run(call, deadline_s=DEADLINE_S)
     except RediqError:
         return
 
@@ -45,9 +46,9 @@ async def push_cancel(executor: AsyncExecutor, namespace: str, queue: str, order
             return
         ask, home = _supervisor(namespace, worker)
         replies = await executor.link.commands([ask], key=home, deadline_s=DEADLINE_S)
-        send = _orders(namespace, replies, order, worker)
-        if send:
-            await executor.link.commands(send, key=home, deadline_s=DEADLINE_S)
+        call = _orders(namespace, replies, order, worker)
+        if call is not None:
+            await executor.run(call, deadline_s=DEADLINE_S)
     except RediqError:
         return
 
@@ -73,11 +74,11 @@ def _supervisor(namespace: str, worker: str) -> tuple[Command, str]:
 
 def _orders(
     namespace: str, replies: Sequence[Reply | RediqError], order: Order, worker: str
-) -> list[Command]:
+) -> Call[int] | None:
     supervisor = _text(replies)
     if not supervisor:
-        return []
-    return presence.send_commands(namespace, supervisor, [order.to(worker)])
+        return None
+    return presence.give_orders(Space(namespace), supervisor, [order.to(worker)])
 
 
 def _text(replies: Sequence[Reply | RediqError]) -> str:

@@ -75,3 +75,17 @@ class Space:
         """
         all_keys = keys.queue_keys(self.namespace, queue, script.keys, minute)
         return Call(script, all_keys, (self.now_ms, *args), read)
+
+    def call_global(
+        self, script: Script, row: str, args: Sequence[Arg], read: Callable[[Reply], T]
+    ) -> Call[T]:
+        """Build the call of a script over keys of no queue.
+
+        Args:
+            script: What to run.
+            row: Id of the worker, supervisor or operation whose key is among them.
+            args: ARGV after `now`.
+            read: Reads the reply.
+        """
+        all_keys = keys.global_keys(self.namespace, script.keys, row)
+        return Call(script, all_keys, (self.now_ms, *args), read)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from rediq_core.keys import GLOBAL_TYPES, QUEUE_KEYS
+from rediq_core.keys import GLOBAL_ROWS, GLOBAL_TYPES, QUEUE_KEYS
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
 _SHEBANG = re.compile(r"#!lua(?: flags=([a-z,-]+))?\n")
@@ -84,7 +84,8 @@ def parse(name: str, text: str) -> Script:
     if purpose is None or not keys or not returns or not moves:
         raise ScriptError(f"{name}.lua lacks its sentence, KEYS, RETURNS or MOVES")
     # All of one queue, or all of none: only keys of one hash tag may meet in a script.
-    unknown = set(keys) - (GLOBAL_TYPES.keys() if keys[0] in GLOBAL_TYPES else QUEUE_KEYS)
+    of_none = GLOBAL_TYPES.keys() | GLOBAL_ROWS.keys()
+    unknown = set(keys) - (of_none if keys[0] in of_none else QUEUE_KEYS)
     if unknown or len(set(keys)) != len(keys) or "minute" in keys[:-1]:
         raise ScriptError(
             f"{name}.lua: KEYS not in the schema, twice, or minute not last: {unknown}"
@@ -99,7 +100,7 @@ def parse(name: str, text: str) -> Script:
     body = shebang.group() + legacy
     if "allow-oom" in flags:
         # Redis 6 knows no flags, but lets a script go on at maxmemory once it has written. This
-        # writes nothing: no key of the schema but `minute`, never the first, has a time to live.
+        # writes nothing: no key that is the first of a script has a time to live.
         legacy = legacy.replace("\n", "\nredis.call('PERSIST', KEYS[1])\n", 1)
     return Script(
         name,

@@ -1,21 +1,23 @@
-"""Operations in Redis: the commands that write and read their records.
+"""Operations in Redis: what writes and reads their records.
 
-Pure functions over plain commands to the global keys: `ops` has all ids by when they began, a hash
-each has the rest. A record decides nothing about tasks (each task's timeline says what acted on
-it), so it is written beside the acts and not with them.
+Pure functions over the global keys: `ops` has all ids by when they began, a hash each has the rest.
+A record decides nothing about tasks (each task's timeline says what acted on it), so it is written
+beside the acts and not with them; at maxmemory too, since operations free memory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from rediq_core import keys
-from rediq_core.connection.raw import Reply
+from rediq_core.connection.raw import Arg, Reply
 from rediq_core.errors import InvalidOption
 from rediq_core.model.operations import BulkOrder, Operation, OperationState
 from rediq_core.model.where import Where, parse_where
+from rediq_core.scripts.call import Call, Space
+from rediq_core.scripts.loader import load
 from rediq_core.verbs.inspect import pairs
 from rediq_core.verbs.presence import Command
 
@@ -26,37 +28,30 @@ RECORD_TTL_S = 30 * 86_400
 MAX_IDS = 20_000
 
 
-def write_commands(namespace: str, operation: Operation) -> list[Command]:
-    """Return the commands that begin a record, or write it whole: O(log n)."""
-    all_ids = keys.global_key(namespace, "ops")
-    own = keys.global_key(namespace, "op", operation.id)
-    return [
-        (
-            *(
-                "HSET",
-                own,
-                "order",
-                _order_text(operation.order),
-                "queues",
-                json.dumps(operation.queues),
-            ),
-            *("at_ms", operation.at_ms, *_progress(operation)),
-        ),
-        ("EXPIRE", own, RECORD_TTL_S),
-        ("ZADD", all_ids, operation.at_ms, operation.id),
-        ("ZREMRANGEBYRANK", all_ids, 0, -MAX_RECORDS - 1),
-    ]
+def write_record(space: Space, operation: Operation) -> Call[int]:
+    """Begin a record, or write it whole: one round trip, O(log n)."""
+    about = {"order": _order_text(operation.order), "queues": json.dumps(operation.queues)}
+    row = {**about, "at_ms": operation.at_ms, **_progress(operation)}
+    return _record(space, operation.id, row, began_ms=operation.at_ms)
 
 
-def progress_command(namespace: str, operation: Operation) -> Command:
-    """Return the command that writes how far an operation came."""
-    return ("HSET", keys.global_key(namespace, "op", operation.id), *_progress(operation))
+def write_progress(space: Space, operation: Operation) -> Call[int]:
+    """Write how far an operation came: one round trip."""
+    return _record(space, operation.id, _progress(operation))
 
 
-def undone_command(namespace: str, operation_id: str, by_operation: str) -> Command:
-    """Return the command that says which operation took one back."""
-    own = keys.global_key(namespace, "op", operation_id)
-    return ("HSET", own, "undone_by", by_operation)
+def write_undone(space: Space, operation_id: str, by_operation: str) -> Call[int]:
+    """Write which operation took one back: one round trip."""
+    return _record(space, operation_id, {"undone_by": by_operation})
+
+
+def _record(
+    space: Space, operation_id: str, row: Mapping[str, str | int], *, began_ms: int = 0
+) -> Call[int]:
+    args: list[Arg] = [operation_id, began_ms, RECORD_TTL_S, MAX_RECORDS]
+    for name, value in row.items():
+        args += (name, value)
+    return space.call_global(load("record"), operation_id, args, int)
 
 
 def latest_command(namespace: str, limit: int) -> Command:
@@ -109,9 +104,12 @@ def _order_of(text: str) -> BulkOrder:
     return BulkOrder(where=where, **row)
 
 
-def _progress(operation: Operation) -> Sequence[str | int]:
-    return (
-        *("state", operation.state.value, "updated_ms", operation.updated_ms),
-        *("total", operation.total, "moved", operation.moved),
-        *("intents", operation.intents, "skipped", operation.skipped),
-    )
+def _progress(operation: Operation) -> dict[str, str | int]:
+    return {
+        "state": operation.state.value,
+        "updated_ms": operation.updated_ms,
+        "total": operation.total,
+        "moved": operation.moved,
+        "intents": operation.intents,
+        "skipped": operation.skipped,
+    }

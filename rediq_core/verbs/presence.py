@@ -1,9 +1,11 @@
 """Presence: how workers say that they live, and how operators speak to them.
 
-Plain commands over the global keys, built and read here and sent by others. A worker is a row that
-its supervisor writes again every few seconds; nobody removes the row of one that died, so it shows
-as lost until it expires. An order is a line in the list of the worker's supervisor, which blocks on
-it: a hint that makes things happen at once, never the only record of an operator's will.
+Scripts and plain commands over the global keys, built and read here and sent by others. What writes
+goes on at maxmemory: workers that drain a full Redis must be seen, and told what to do. A worker is
+a row that its supervisor writes again every few seconds; nobody removes the row of one that died,
+so it shows as lost until it expires. An order is a line in the list of the worker's supervisor,
+which blocks on it: a hint that makes things happen at once, never the only record of an operator's
+will.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Final
 from rediq_core import keys
 from rediq_core.connection.raw import Arg, Reply
 from rediq_core.model.views import WorkerView
+from rediq_core.scripts.call import Call, Space
+from rediq_core.scripts.loader import load
 
 Command = tuple[Arg, ...]
 
@@ -28,8 +32,6 @@ SHOWN_MS: Final = 86_400_000
 ROW_TTL_S: Final = 25 * 3_600
 # Orders that no supervisor has taken by then are for one that is gone, in seconds.
 ORDER_TTL_S: Final = 60
-# Entries kept of what operators did to what is in no queue.
-JOURNAL_LENGTH: Final = 10_000
 # Most workers of one reading, latest beats first.
 MAX_WORKERS: Final = 1_000
 
@@ -106,39 +108,27 @@ def orders_key(namespace: str, supervisor: str) -> str:
     return keys.global_key(namespace, "commands", supervisor)
 
 
-def send_commands(namespace: str, supervisor: str, orders: Sequence[Order]) -> list[Command]:
-    """Return what puts orders before a supervisor: 2 commands, O(orders)."""
-    key = orders_key(namespace, supervisor)
-    lines = [order.line() for order in orders]
-    return [("RPUSH", key, *lines), ("EXPIRE", key, ORDER_TTL_S)]
-
-
-def journal_command(namespace: str, order: Order) -> Command:
-    """Return what puts an order to a worker into the audit: 1 command."""
-    key = keys.global_key(namespace, "journal")
-    entry = ("verb", f"{order.do.value} worker", "by", order.by, "worker", order.worker)
-    return ("XADD", key, "MAXLEN", "~", JOURNAL_LENGTH, "*", *entry)
-
-
-def announce_commands(namespace: str, worker: WorkerView, *, now_ms: int) -> list[Command]:
-    """Return what writes a worker's row and its beat, and drops beats nobody shows any more.
+def give_orders(
+    space: Space, supervisor: str, orders: Sequence[Order], *, is_journalled: bool = False
+) -> Call[int]:
+    """Put orders before a supervisor: one round trip, O(orders). Returns how many lie there.
 
     Args:
-        namespace: Prefix of every key.
-        worker: The row; its beat is `now_ms` whatever it says.
-        now_ms: The server's time, as the last reply told it.
+        space: Namespace and clock.
+        supervisor: Whose list.
+        orders: At least one.
+        is_journalled: The first of them is what an operator told a worker, and goes into the audit.
     """
-    workers = keys.global_key(namespace, "workers")
-    row = keys.global_key(namespace, "worker", worker.id)
-    flat: list[Arg] = []
-    for name, value in _fields(worker, now_ms).items():
-        flat += (name, value)
-    return [
-        ("ZADD", workers, now_ms, worker.id),
-        ("HSET", row, *flat),
-        ("EXPIRE", row, ROW_TTL_S),
-        ("ZREMRANGEBYSCORE", workers, "-inf", f"({now_ms - SHOWN_MS}"),
-    ]
+    first = orders[0]
+    verb = f"{first.do.value} worker" if is_journalled else ""
+    args: list[Arg] = [ORDER_TTL_S, verb, first.by, first.worker]
+    args += [order.line() for order in orders]
+    return space.call_global(load("order"), supervisor, args, int)
+
+
+def announce(space: Space, worker: WorkerView) -> Call[int]:
+    """Write a worker's row and its beat, which is the server's now: one round trip, O(log n)."""
+    return _write_row(space, worker.id, _fields(worker), beats=True)
 
 
 def withdraw_commands(namespace: str, worker_id: str) -> list[Command]:
@@ -149,16 +139,23 @@ def withdraw_commands(namespace: str, worker_id: str) -> list[Command]:
     ]
 
 
-def lost_commands(namespace: str, worker_id: str) -> list[Command]:
-    """Return what marks a worker as lost whose parent has seen it die, before its beats tell."""
-    row = keys.global_key(namespace, "worker", worker_id)
-    return [("HSET", row, "state", LOST, "busy", 0, "running", "[]"), ("EXPIRE", row, ROW_TTL_S)]
+def mark_lost(space: Space, worker_id: str) -> Call[int]:
+    """Mark a worker as lost whose parent has seen it die, before its beats tell: one round trip."""
+    return _write_row(space, worker_id, {"state": LOST, "busy": 0, "running": "[]"})
 
 
-def note_commands(namespace: str, worker_id: str, note: str) -> list[Command]:
-    """Return what writes beside a lost worker what was recovered from it."""
-    row = keys.global_key(namespace, "worker", worker_id)
-    return [("HSET", row, "note", note), ("EXPIRE", row, ROW_TTL_S)]
+def note_beside(space: Space, worker_id: str, note: str) -> Call[int]:
+    """Write beside a lost worker what was recovered from it: one round trip."""
+    return _write_row(space, worker_id, {"note": note})
+
+
+def _write_row(
+    space: Space, worker_id: str, row: Mapping[str, Arg], *, beats: bool = False
+) -> Call[int]:
+    args: list[Arg] = [worker_id, int(beats), ROW_TTL_S, SHOWN_MS]
+    for name, value in row.items():
+        args += (name, value)
+    return space.call_global(load("announce"), worker_id, args, int)
 
 
 def roster_commands(namespace: str) -> list[Command]:
@@ -238,7 +235,7 @@ def worker_of_token(token: str) -> str:
     return token.rpartition(":")[0].rpartition("#")[0]
 
 
-def _fields(worker: WorkerView, now_ms: int) -> dict[str, Arg]:
+def _fields(worker: WorkerView) -> dict[str, Arg]:
     return {
         "host": worker.host,
         "pid": worker.pid,
@@ -252,7 +249,6 @@ def _fields(worker: WorkerView, now_ms: int) -> dict[str, Arg]:
         "processed": worker.processed,
         "failed": worker.failed,
         "started_ms": worker.started_ms,
-        "beat_ms": now_ms,
         "rss_bytes": worker.rss_bytes,
         "loop_lag_ms": worker.loop_lag_ms,
         "version": worker.version,

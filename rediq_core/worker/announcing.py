@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
-from rediq_core.connection.raw import Arg
 from rediq_core.errors import RediqError
 from rediq_core.keys import global_key
+from rediq_core.scripts.call import Call
 from rediq_core.verbs import presence
 from rediq_core.worker.desk import Desk
 from rediq_core.worker.seat import Seat, worker_row
@@ -36,37 +37,45 @@ class Announcer:
             await asyncio.sleep(ANNOUNCE_S)
 
     async def once(self) -> None:
-        """Announce now: 2 round trips; a Redis that is away is no error."""
-        desk = self._desk
-        commands: list[tuple[Arg, ...]] = []
-        try:
-            now = await desk.link.command("TIME", deadline_s=_DEADLINE_S)
-            now_ms = int(now[0]) * 1000 + int(now[1]) // 1000
-            for seat in desk.seats:
-                if seat.pid and seat.table is not None:
-                    row = worker_row(
-                        seat, now_ms, desk.supervisor_id, is_stopping=desk.is_stopping()
-                    )
-                    commands += presence.announce_commands(desk.space.namespace, row, now_ms=now_ms)
-            if commands:
-                await desk.link.commands(commands, key=global_key(desk.space.namespace, "workers"))
-        except RediqError as error:
-            log.debug("not announced: %s", error.message)
+        """Announce now: 1 round trip; a Redis that is away is no error."""
+        desk, is_stopping = self._desk, self._desk.is_stopping()
+        calls = [
+            presence.announce(
+                desk.space, worker_row(seat, desk.supervisor_id, is_stopping=is_stopping)
+            )
+            for seat in desk.seats
+            if seat.pid and seat.table is not None
+        ]
+        await self._send(calls, _DEADLINE_S)
 
     async def withdraw(self, seat: Seat) -> None:
         """Take back the row of a process that ended as it should, or say that it is lost.
 
         1 round trip. One that was never ready was not announced as a worker yet.
         """
-        is_in_order = self._desk.is_stopping() or seat.is_retired
-        if not seat.worker_id or not (is_in_order or seat.is_ready):
+        desk = self._desk
+        if not seat.worker_id:
             return
-        change = presence.withdraw_commands if is_in_order else presence.lost_commands
+        if not (desk.is_stopping() or seat.is_retired):
+            if seat.is_ready:
+                await self._send([presence.mark_lost(desk.space, seat.worker_id)], 1.0)
+            return
         try:
-            await self._desk.link.commands(
-                change(self._desk.space.namespace, seat.worker_id),
-                key=global_key(self._desk.space.namespace, "workers"),
+            await desk.link.commands(
+                presence.withdraw_commands(desk.space.namespace, seat.worker_id),
+                key=global_key(desk.space.namespace, "workers"),
                 deadline_s=1.0,
             )
         except RediqError as error:
             log.debug("not withdrawn: %s", error.message)
+
+    async def _send(self, calls: Sequence[Call[int]], deadline_s: float) -> None:
+        if not calls:
+            return
+        try:
+            replies = await self._desk.executor.run_many(calls, deadline_s=deadline_s)
+        except RediqError as error:
+            replies = [error]
+        for reply in replies:
+            if isinstance(reply, RediqError):
+                log.debug("not announced: %s", reply.message)

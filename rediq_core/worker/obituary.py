@@ -11,9 +11,9 @@ import asyncio
 import logging
 from collections import Counter
 
-from rediq_core.connection.aio import AsyncLink
 from rediq_core.errors import RediqError
-from rediq_core.keys import global_key
+from rediq_core.scripts.call import Space
+from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.verbs import presence
 from rediq_core.verbs.lease import Reaped
 
@@ -27,9 +27,9 @@ _AGAIN_S = 1.0
 class Obituaries:
     """What was taken back, worker by worker. Belongs to one event loop."""
 
-    def __init__(self, link: AsyncLink, namespace: str) -> None:
-        self._link = link
-        self._namespace = namespace
+    def __init__(self, executor: AsyncExecutor, space: Space) -> None:
+        self._executor = executor
+        self._space = space
         self._taken: dict[str, Counter[str]] = {}
         self._unwritten: set[str] = set()
         self._is_due = asyncio.Event()
@@ -65,18 +65,13 @@ class Obituaries:
             RediqError: It was not written.
         """
         workers = sorted(self._unwritten & self._taken.keys())
-        commands = [
-            command
+        calls = [
+            presence.note_beside(self._space, worker, sentence(self._taken[worker]))
             for worker in workers
-            for command in presence.note_commands(
-                self._namespace, worker, sentence(self._taken[worker])
-            )
         ]
-        if commands:
-            home = global_key(self._namespace, "workers")
-            for reply in await self._link.commands(commands, key=home):
-                if isinstance(reply, RediqError):
-                    raise reply
+        for reply in await self._executor.run_many(calls):
+            if isinstance(reply, RediqError):
+                raise reply
         self._unwritten.difference_update(workers)
 
 

@@ -78,7 +78,7 @@ class Overseer:
         link = open_async(plan.server, pool_size=2)
         executor, space = AsyncExecutor(link), Space(plan.server.namespace)
         queues = [lane.queue for lane in plan.lanes]
-        meter, obituaries = Meter(queues), Obituaries(link, plan.server.namespace)
+        meter, obituaries = Meter(queues), Obituaries(executor, space)
         seating = Seating(seats, meter, obituaries)
         relay = Relay(executor, space)
         hooks = KeeperHooks(

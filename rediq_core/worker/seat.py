@@ -12,6 +12,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 
+from rediq_core import __version__
 from rediq_core.clock import SYSTEM_CLOCK
 from rediq_core.model.views import WorkerView
 from rediq_core.worker.memory import rss_of
@@ -66,12 +67,11 @@ def new_worker_id(pid: int, suffix: str = "") -> str:
     return f"{host}-{pid}-{suffix or secrets.token_hex(2)}"
 
 
-def worker_row(seat: Seat, now_ms: int, supervisor_id: str, *, is_stopping: bool) -> WorkerView:
+def worker_row(seat: Seat, supervisor_id: str, *, is_stopping: bool) -> WorkerView:
     """Return what is announced of a seat's process.
 
     Args:
         seat: The seat; its process lives.
-        now_ms: Server time.
         supervisor_id: Who takes orders for it.
         is_stopping: The supervisor was told to stop.
     """
@@ -92,8 +92,9 @@ def worker_row(seat: Seat, now_ms: int, supervisor_id: str, *, is_stopping: bool
         processed=health.processed if health else 0,
         failed=health.failed if health else 0,
         started_ms=seat.started_ms,
-        beat_ms=now_ms,
+        beat_ms=0,  # the server's now, when it is written
         beat_age_ms=0,
+        version=__version__,
         supervisor=supervisor_id,
         rss_bytes=rss_of(seat.pid),
         loop_lag_ms=health.lag_ms if health else 0,

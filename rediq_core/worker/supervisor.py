@@ -83,7 +83,7 @@ class Supervisor:
             self._loop.add_signal_handler(number, self._on_signal)
         self._link = open_async(self._plan.server, pool_size=2)
         self._executor = AsyncExecutor(self._link)
-        self._obituaries = Obituaries(self._link, self._space.namespace)
+        self._obituaries = Obituaries(self._executor, self._space)
         self._seating = Seating(self._seats, self._meter, self._obituaries)
         self._relay = Relay(self._executor, self._space)
         self._keeper = LeaseKeeper(

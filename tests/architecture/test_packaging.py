@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import rediq_cli
+import rediq_core
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -52,4 +53,4 @@ def test_every_requirement_is_locked_and_the_locks_agree() -> None:
 
 
 def test_the_command_says_the_version_of_the_distribution() -> None:
-    assert rediq_cli.__version__ == PROJECT["version"]
+    assert rediq_cli.__version__ == rediq_core.__version__ == PROJECT["version"]

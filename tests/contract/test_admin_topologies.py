@@ -15,7 +15,7 @@ from rediq_core.model.state import TaskState
 from rediq_core.model.task import Task
 from rediq_core.model.views import WorkerView
 from rediq_core.verbs.listing import read_ids
-from rediq_core.verbs.presence import announce_commands
+from rediq_core.verbs.presence import announce
 from tests.support.desk import NAMESPACE, Desk, where, worker_row
 from tests.support.rig import DAY_MS
 
@@ -42,8 +42,7 @@ def test_an_operator_works_alike_in_every_topology(
     url = request.getfixturevalue(topology)
     with opened(url) as (admin, mail, sms):
         row: WorkerView = worker_row(queues=("mail",))
-        now_ms = admin.access.now_ms()
-        admin.access.commands(announce_commands(NAMESPACE, row, now_ms=now_ms))
+        admin.access.run(announce(admin.access.space, row))
 
         assert [(queue.name, queue.workers) for queue in admin.queues()] == [
             ("mail", 1),

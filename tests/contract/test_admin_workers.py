@@ -9,12 +9,13 @@ import pytest
 from rediq_core.admin import LOST, Do, connect
 from rediq_core.errors import InvalidOption, Refused, WorkerNotFound
 from rediq_core.keys import global_key
+from rediq_core.scripts.call import Space
 from rediq_core.verbs.presence import (
     Order,
-    note_commands,
+    give_orders,
+    note_beside,
     orders_key,
     parse_order,
-    send_commands,
     withdraw_commands,
 )
 from tests.support.desk import NAMESPACE, Desk, worker_row
@@ -81,7 +82,7 @@ def test_a_worker_that_stopped_is_not_lost(desk: Desk) -> None:
 def test_a_lost_worker_is_shown_for_a_day_with_what_was_recovered(desk: Desk) -> None:
     desk.announce(worker_row("yesterday"), age_ms=DAY_MS + 1_000)
     desk.announce(worker_row("today"), age_ms=DAY_MS - 60_000)
-    run(desk, note_commands(NAMESPACE, "today", "3 tasks went back to mail"))
+    desk.send(note_beside(Space(NAMESPACE), "today", "3 tasks went back to mail"))
 
     shown = [(worker.id, worker.state, worker.note) for worker in desk.admin.workers()]
 
@@ -97,7 +98,7 @@ def test_beats_and_rows_end_by_themselves(desk: Desk) -> None:
 
 
 def test_a_note_never_makes_a_row_that_stays_for_ever(desk: Desk) -> None:
-    run(desk, note_commands(NAMESPACE, "gone", "x"))
+    desk.send(note_beside(Space(NAMESPACE), "gone", "x"))
 
     assert desk.client.ttl(global_key(NAMESPACE, "worker", "gone")) > 0
 
@@ -220,7 +221,7 @@ def test_an_order_reads_as_it_was_written(desk: Desk) -> None:
         Order(Do.CANCEL, "w", 5, queue="mail", task="x", is_forced=True),
         Order(Do.PAUSE, "w", 6),
     ]
-    run(desk, send_commands(NAMESPACE, "boss", orders))
+    desk.send(give_orders(Space(NAMESPACE), "boss", orders))
 
     assert orders_of(desk, "boss") == orders
 

@@ -14,7 +14,10 @@ from typing import Any
 from rediq_core.model.exported import parse_line
 from rediq_core.model.groups import GroupRule
 from rediq_core.model.limits import Limits, changes
+from rediq_core.model.operations import BulkOrder, Operation, OperationState
 from rediq_core.model.task import Task
+from rediq_core.model.views import WorkerView
+from rediq_core.model.where import Where
 from rediq_core.scripts.call import Call, Space
 from rediq_core.verbs.audit import read_audit
 from rediq_core.verbs.drop import drop
@@ -31,6 +34,8 @@ from rediq_core.verbs.lease import reap, renew
 from rediq_core.verbs.limits import declare_limits, rescore, reset_limits, set_limits
 from rediq_core.verbs.listing import read_ids
 from rediq_core.verbs.moves import Act, MoveVerb, move, pause, resume
+from rediq_core.verbs.operations import write_progress, write_record
+from rediq_core.verbs.presence import Do, Order, announce, give_orders, mark_lost
 from rediq_core.verbs.progress import ProgressReport, report_progress
 from rediq_core.verbs.sweep import sweep
 from tests.support.family import family_calls
@@ -49,6 +54,14 @@ from tests.support.rig import (
     unknown_type,
 )
 from tests.support.schedules import schedule_calls
+
+WORKER = WorkerView(
+    *("w-1-a", "w", 1, 2, "running", ("q",), ("mail",), 10, 1, 5, 0, 1_000, 0, 0), supervisor="boss"
+)
+ORDER = Order(Do.PAUSE, "w-1-a", 1, by="ada@host")
+OPERATION = Operation(
+    *("op1", BulkOrder("delete", "delete", Where(), "ada@host"), OperationState.RUNNING, 1, 1, 10)
+)
 
 
 class Lively:
@@ -204,6 +217,11 @@ def calls() -> dict[str, Callable[[Lively], Call[Any]]]:
         "read_tasks": lambda q: read_tasks(q.rig.space, q.rig.queue, [*q.places(), "nope"]),
         **{f"examine {part}": _examining(part) for part in PARTS},
         "repair": _repair,
+        "announce": lambda q: announce(q.rig.space, WORKER),
+        "announce lost": lambda q: mark_lost(q.rig.space, WORKER.id),
+        "order": lambda q: give_orders(q.rig.space, "boss", [ORDER], is_journalled=True),
+        "record": lambda q: write_record(q.rig.space, OPERATION),
+        "record progress": lambda q: write_progress(q.rig.space, OPERATION),
         **schedule_calls(),
         **family_calls(),
         **{f"read_page {zset}": _page(zset) for zset in PLACES},

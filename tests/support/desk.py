@@ -18,8 +18,9 @@ from rediq_core.model.claimed import ClaimedTask
 from rediq_core.model.task import Task
 from rediq_core.model.views import WorkerView
 from rediq_core.model.where import Where, parse_where
+from rediq_core.scripts.call import Call, Space
 from rediq_core.verbs.exchange import Settled
-from rediq_core.verbs.presence import announce_commands
+from rediq_core.verbs.presence import announce
 from tests.support.rig import Rig, Worker, completed, died, failed, unknown_type
 
 NAMESPACE = "t"
@@ -120,12 +121,16 @@ class Desk:
         self._seq = getattr(self, "_seq", 0) + 1_000
         return int(self._seq)
 
+    def send(self, call: Call[Any]) -> None:
+        """Run a script past the Admin, which may be read-only."""
+        raw = call.raw(is_legacy=True)
+        self.client.eval(raw.body, len(raw.keys), *raw.keys, *raw.args)
+
     # Who works.
 
     def announce(self, worker: WorkerView, *, age_ms: int = 0) -> None:
         """Write a worker's row, as if it had beaten so long ago."""
-        for command in announce_commands(NAMESPACE, worker, now_ms=self.server_ms() - age_ms):
-            self.client.execute_command(*command)
+        self.send(announce(Space(NAMESPACE, self.server_ms() - age_ms), worker))
 
     # What is seen.
 

@@ -19,7 +19,7 @@ SCAN_STEP, MAX_STEPS = 1_000, 1_000
 # The layout of keys that this version reads and writes.
 SCHEMA = "1"
 _SKIPPED = frozenset({"minute", "minute_before"})
-_GLOBAL_TYPES = {"queues": "set", "workers": "zset", **keys.GLOBAL_TYPES}
+_GLOBAL_TYPES = {"queues": "set", **keys.GLOBAL_TYPES}
 
 
 def check_keyspace(patient: Patient) -> Iterator[Finding]:
