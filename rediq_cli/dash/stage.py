@@ -112,6 +112,9 @@ class Stage(App[int]):
 
     def show_chrome(self, view: View, scene: Scene, pulse: chrome.Pulse) -> None:
         """Draw header, tabs, banner and footer of a scene."""
+        # A tick may come when the app is ending and they are gone.
+        if not self.query("#header"):
+            return
         header = self.query_one("#header", HeaderBar)
         header.gap = " · "
         header.left = chrome.header_left(scene, self.options, view.crumbs(scene), pulse)

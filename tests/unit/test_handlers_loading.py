@@ -60,15 +60,15 @@ def test_two_names_of_one_mux_are_one(project: Write) -> None:
 
 def test_a_missing_module_says_where_it_was_looked_for(project: Write) -> None:
     error = refusal(
-        "order_system.handlers.payment",
+        "shop_nowhere.handlers.payment",
         looked_in="/srv/shop (the folder of config.toml)",
         run_from="rediq worker start -c /srv/shop/config.toml",
     )
 
     assert str(error) == (
-        'E014 cannot import "order_system.handlers.payment"'
+        'E014 cannot import "shop_nowhere.handlers.payment"'
         " ([queues.payment] handlers, config.toml line 9).\n"
-        "     No module named 'order_system'; looked first in /srv/shop"
+        "     No module named 'shop_nowhere'; looked first in /srv/shop"
         " (the folder of config.toml).\n"
         "     Check the spelling, or run from the project:"
         " rediq worker start -c /srv/shop/config.toml"
