@@ -138,7 +138,9 @@ class Scenario:
             telling.cancel()
 
     async def _run(self) -> list[Row]:
-        await self._client.schedule(SCHEDULE, "*/2 * * * * *", TIMEOUT_CHECK.task())
+        await self._client.schedule(
+            SCHEDULE, "*/2 * * * * *", TIMEOUT_CHECK.task(), misfire="catch_up"
+        )
         for product in range(4):
             await self._post(f"/products/p{product}/deliveries", {"quantity": 1_000})
         await self._post("/products/scarce/deliveries", {"quantity": self._plan.scarce - 2})
