@@ -43,7 +43,7 @@ _PRODUCTS = 7
 # What comes of an order, in order: its tasks by queue, and the second one in `inventory`.
 _STEPS = ("inventory", "payment", "notifications", "commit", "shipping")
 # For the worker: no waiting for the bank or the SMS service, and no port that may be taken.
-_QUICK = {"PAYMENT_RETRY_SECONDS": "2", "SMS_RATE_LIMIT": "60000", "METRICS_ENABLED": "false"}
+QUICK = {"PAYMENT_RETRY_SECONDS": "2", "SMS_RATE_LIMIT": "60000", "METRICS_ENABLED": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def run_demo(session: Session, *, orders: int, rate: float, seed: str) -> Report
     # Beside the server's data: tasks that an aborted demo left find the orders they are about.
     shop = {"ORDER_LEDGER": str(running.data_dir / "orders.sqlite3"), "REDIQ_DEMO_SEED": seed}
     try:
-        with OrderWorker(running.url, {**_QUICK, **shop}) as worker:
+        with OrderWorker(running.url, {**QUICK, **shop}) as worker:
             session.say.note(f"worker  process {worker.pid}, inventory, payment, shipping, SMS")
             return _drive(session, running.url, shop["ORDER_LEDGER"], orders, rate, worker)
     finally:
@@ -208,7 +208,7 @@ def _drive(
     worker: subprocess.Popen[bytes],
 ) -> Report:
     pause, began_s = threading.Event(), SYSTEM_CLOCK.monotonic()
-    placed = asyncio.run(_place(url, ledger, orders, rate))
+    placed = asyncio.run(place(url, ledger, orders, rate))
     with SyncClient(url) as client:
         settled: dict[int, Order] = {}
         while len(settled) < orders:
@@ -223,7 +223,7 @@ def _drive(
     return Report(list(settled.values()), took_s, url)
 
 
-async def _place(url: str, path: str, orders: int, rate: float) -> list[Mapping[str, str]]:
+async def place(url: str, path: str, orders: int, rate: float) -> list[Mapping[str, str]]:
     """Place, pay and ship orders at a rate; returns the tasks of each."""
     contracts, ledgers, shops = (
         import_module(f"order_system.{name}") for name in ("contracts", "ledger", "shop")

@@ -15,7 +15,8 @@ GROUP = Group("demo", is_single=True)
 @GROUP.leaf(
     "demo",
     examples=[
-        ("demo", "200 orders through inventory, payment, shipping and SMS"),
+        ("demo", "orders through inventory, payment, shipping and SMS, in the dashboard"),
+        ("demo --no-dash", "200 of them, and a summary"),
         ("demo --orders 1000 --rate 100", "a thousand, a hundred a second"),
         ("demo --full", "all of the example, then an audit"),
     ],
@@ -23,11 +24,14 @@ GROUP = Group("demo", is_single=True)
 def demo(
     session: Session,
     orders: Annotated[
-        int, typer.Option("--orders", metavar="N", min=1, help="orders to place (200)")
-    ] = 200,
+        int | None, typer.Option("--orders", metavar="N", min=1, help="orders to place (200)")
+    ] = None,
     rate: Annotated[
-        float, typer.Option("--rate", metavar="R", min=0.1, help="orders a second (100)")
-    ] = 100.0,
+        float | None, typer.Option("--rate", metavar="R", min=0.1, help="orders a second (100)")
+    ] = None,
+    no_dash: Annotated[
+        bool, typer.Option("--no-dash", help="a summary, and not the dashboard")
+    ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="all of the example, through its HTTP API")
     ] = False,
@@ -37,8 +41,10 @@ def demo(
 ) -> None:
     """See it work: start the embedded server and a worker, and place orders.
 
-    Ends when every order is settled, with a summary of what happened. Needs a checkout: the order
-    system lies in examples/. With --full, also with exit code 1 if anything came out wrong.
+    On a terminal the dashboard opens, and orders keep coming until it is left. Else, or with
+    --no-dash, it ends when every order is settled, with a summary of what happened. Needs a
+    checkout: the order system lies in examples/. With --full, also with exit code 1 if anything
+    came out wrong.
     """
     from rediq_cli.demo import run_demo
     from rediq_cli.exit_codes import ExitCode
@@ -52,5 +58,10 @@ def demo(
         if not whole.is_clean:
             raise typer.Exit(ExitCode.FAILED)
         return
-    report = run_demo(session, orders=orders, rate=rate, seed=seed)
+    from rediq_cli.demo_dash import has_screen, run_demo_dash
+
+    if not no_dash and has_screen(session):
+        run_demo_dash(session, orders=orders, rate=rate, seed=seed)
+        return
+    report = run_demo(session, orders=orders or 200, rate=rate or 100.0, seed=seed)
     session.out.one(lines=report.lines, record=report.record, ids=[str(len(report.orders))])

@@ -27,6 +27,7 @@ from rediq_cli.dash.source import Source
 from rediq_cli.dash.view_model import Place, Snapshot, ViewName
 from rediq_cli.dash.widgets.bars import TabBar
 from rediq_cli.dash.widgets.look import Look
+from rediq_cli.dash.widgets.prompt import Prompt
 from rediq_core.clock import SYSTEM_CLOCK, Clock
 from rediq_core.model.state import TaskState
 
@@ -135,6 +136,8 @@ class Dash(Commanding):
             scene = self.scene()
             view.show(scene)
             self.show_chrome(view, scene, self._pulse())
+        if self.screen_stack[0].focused is None and not self.query_one(Prompt).is_open:
+            view.focus_main()  # what had the focus was hidden, as the first queues' table is
 
     def _pulse(self) -> chrome.Pulse:
         return chrome.Pulse(

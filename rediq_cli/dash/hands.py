@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 # Tasks that are looked at to count what a filter picks: a second or two.
 COUNT_BUDGET = 50_000
-# Counts that moved by more than this share between question and answer are asked about again.
-MOVED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,13 @@ class Given:
     Attributes:
         save: File for copies of the tasks, or "".
         rate: Most tasks in a time, such as "5/s", or "".
+        asked_ms: Server time of the question: what came later was not asked about and is not
+            touched; 0 where nothing was counted.
     """
 
     save: str = ""
     rate: str = ""
+    asked_ms: int = 0
 
 
 NOTHING_GIVEN = Given()
@@ -50,19 +51,17 @@ class Counted:
     Attributes:
         by_state: Tasks a state.
         is_complete: False if there may be more: not all could be looked at.
+        at_ms: When they were counted, on the server's clock.
     """
 
     by_state: Mapping[TaskState, int] = field(default_factory=dict)
     is_complete: bool = True
+    at_ms: int = 0
 
     @property
     def number(self) -> int:
         """Tasks altogether."""
         return sum(self.by_state.values())
-
-    def has_moved(self, later: Counted) -> bool:
-        """Say whether a later count differs so much that the question was another one."""
-        return abs(later.number - self.number) > MOVED_SHARE * max(self.number, 1)
 
 
 class Reader:
@@ -125,7 +124,7 @@ class Hands:
         """
         tally = self.admin.tally(where, budget=COUNT_BUDGET)
         taken = {state: n for state, n in tally.by_state.items() if state in TAKES[verb]}
-        return Counted(taken, tally.is_complete)
+        return Counted(taken, tally.is_complete, self.admin.access.now_ms())
 
     def carry_out(
         self, orders: Sequence[BulkOrder], conduct: Conduct, given: Given
@@ -137,6 +136,7 @@ class Hands:
             InvalidOption: The file is there already or cannot be written.
         """
         orders = [replace(order, by=self.by, rate=given.rate) for order in orders]
+        conduct = replace(conduct, cutoff_ms=given.asked_ms)
         run = self.admin.operations.carry_out
         if not given.save:
             return [run(order, conduct) for order in orders]

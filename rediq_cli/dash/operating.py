@@ -147,7 +147,7 @@ class Operator(Stage):
 
         await self.push_screen(Dialog(question, self.clock), answered)
 
-    async def _confirm(self, deed: Deed, found: Counted | None = None, again: str = "") -> None:
+    async def _confirm(self, deed: Deed, found: Counted | None = None) -> None:
         shown = deed if found is None else counted(deed, found)
         tier = tier_of(shown, shown.number, is_protected=self.options.is_protected)
         if tier is Tier.AT_ONCE:
@@ -159,18 +159,14 @@ class Operator(Stage):
             if answer is None:
                 self.say("nothing was changed", "dim")
                 return
-            given = _given(answer, file)
-            if found is not None and tier >= Tier.NAME:
-                self._recount(deed, found, given)
-            else:
-                self._begin(deed, given)
+            asked_ms = found.at_ms if found is not None else 0
+            self._begin(deed, replace(_given(answer, file), asked_ms=asked_ms))
 
-        question = self._question(shown, tier, file, again)
+        question = self._question(shown, tier, file)
         await self.push_screen(Dialog(question, self.clock), answered)
 
-    def _question(self, deed: Deed, tier: Tier, file: str, again: str) -> Question:
+    def _question(self, deed: Deed, tier: Tier, file: str) -> Question:
         facts: list[Line] = [self._server_line()]
-        facts += [say(again, "warn")] if again else []
         facts += [EMPTY, *(say(f"  {line}") for line in deed.samples)] if deed.samples else []
         facts += [EMPTY, *(say(line, "dim") for line in deed.facts)] if deed.facts else []
         entries: list[Entry] = []
@@ -210,21 +206,6 @@ class Operator(Stage):
             return ""
         stamp = clock_stamp(self.clock.now_ms())
         return f"rediq-{deed.save}-{stamp}.jsonl"
-
-    def _recount(self, deed: Deed, found: Counted, given: Given) -> None:
-        """Count again before a large deed; if it has become another matter, ask again."""
-        hands, count = self.hands, deed.count
-        if hands is None or count is None:
-            return
-
-        async def done(later: object) -> None:
-            if isinstance(later, Counted) and found.has_moved(later):
-                told = f"It was {found.number:,} when you were asked, and is {later.number:,} now."
-                await self._confirm(deed, later, told)
-            else:
-                self._begin(deed, given)
-
-        self.runner.submit(Job("counting", lambda _: count(hands), done, is_deed=False))
 
     def _begin(self, deed: Deed, given: Given) -> None:
         hands, reason = self.hands, self._why_not()

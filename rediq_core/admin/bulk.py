@@ -61,12 +61,15 @@ class Conduct:
         on_progress: Told after each batch.
         before_batch: Told of each batch before it is acted on, to keep a copy.
         stop: Set by anybody to end the operation after its present batch; it can be resumed.
+        cutoff_ms: What came into its states later is not touched, in epoch ms; 0 for what comes
+            after the operation began. For who was shown a count before.
     """
 
     on_begin: Callable[[Operation], None] | None = None
     on_progress: OnProgress | None = None
     before_batch: BeforeBatch | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    cutoff_ms: int = 0
 
 
 class _Ledger:
@@ -170,11 +173,11 @@ def carry_out(
     if verb is MoveVerb.RESCHEDULE and order.due_ms <= 0:
         raise InvalidOption("reschedule needs a time.", next_step="Pass --delay or --at.")
     began_ms = access.now_ms()
-    cutoff_ms = resumed.at_ms if resumed else began_ms
+    cutoff_ms = resumed.at_ms if resumed else min(conduct.cutoff_ms or began_ms, began_ms)
     piles, unknown = _piles_of(access, order, verb, cutoff_ms, queues)
     total = sum(len(pile.ids) for pile in piles) + len(unknown)
     operation = resumed or Operation(
-        new_operation(), order, OperationState.RUNNING, began_ms, began_ms
+        new_operation(), order, OperationState.RUNNING, cutoff_ms, began_ms
     )
     operation = replace(
         operation,

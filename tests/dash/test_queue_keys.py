@@ -140,3 +140,15 @@ async def test_X_removes_an_empty_queue_after_its_name(desk: Desk, open_dash: Op
         await dash.press("enter")
         await dash.see("removed queue mail")
     assert desk.admin.queue_names() == []
+
+
+async def test_keys_work_on_the_first_queue_of_an_empty_install(
+    desk: Desk, open_dash: Open
+) -> None:
+    async with open_dash() as dash:
+        await dash.see("No queues yet.")
+        desk.pending("mail", 1)
+        await dash.read_again()
+        await dash.see("mail")
+        await dash.press("p")
+        await dash.see("paused mail")
