@@ -15,7 +15,7 @@ GROUP = Group("demo", is_single=True)
 @GROUP.leaf(
     "demo",
     examples=[
-        ("demo", "orders through inventory, payment, shipping and SMS, in the dashboard"),
+        ("demo", "an order system at work, in the dashboard"),
         ("demo --no-dash", "200 of them, and a summary"),
         ("demo --orders 1000 --rate 100", "a thousand, a hundred a second"),
         ("demo --full", "all of the example, then an audit"),

@@ -162,7 +162,7 @@ class StatusBar(Bar):
     def draw(self, width: int, height: int) -> list[Line]:
         """Return the line."""
         del height
-        return [ends((Span(" "), *self.left), (*self.right, Span(" ")), width)]
+        return [ends((Span(" "), *self.left), (Span(" "), *self.right, Span(" ")), width)]
 
 
 class KeyBar(Bar):
