@@ -254,6 +254,13 @@ class Consumer:
                 lane.is_doubted = True
                 self.ring()
 
+    def look(self, queue: str) -> None:
+        """Something became ready of which no marker may tell."""
+        for lane in self.lanes:
+            if lane.queue == queue:
+                lane.may_have = True
+                self.ring()
+
     def _lose(self, lane: Lane) -> None:
         log.warning("lost the lease in %s; its runs are cancelled", lane.queue)
         for slot in self._executor.slots:

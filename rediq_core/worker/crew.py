@@ -168,7 +168,7 @@ class Crew:
         await self._link.aclose()
 
     def obey(self, command: Mapping[str, Any]) -> None:
-        """Do what a supervisor says: drain, stop, pause, resume, retire, cancel, lost."""
+        """Do what a supervisor says: drain, stop, pause, resume, retire, cancel, look, lost."""
         match command.get("do"):
             case "drain":
                 self._is_stopping.set()
@@ -181,6 +181,8 @@ class Crew:
                 self._retire(command["why"])
             case "cancel":
                 self._cancel(command["task"], is_forced=command.get("force", False))
+            case "look":
+                self._consumer.look(command["queue"])
             case "lost":
                 self._consumer.lose(command["queue"], command["incarnation"])
             case _:

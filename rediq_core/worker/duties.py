@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from rediq_core.worker.desk import Desk
+from rediq_core.worker.eviction import warn_of_eviction
 from rediq_core.worker.limit_rules import declare_limits_for_ever
 from rediq_core.worker.monitoring import serve_monitoring
 from rediq_core.worker.recycling import limit_memory
@@ -31,6 +32,7 @@ DUTIES: tuple[Duty, ...] = (
     keep_schedules,
     limit_memory,
     serve_monitoring,
+    warn_of_eviction,
 )
 
 

@@ -51,7 +51,13 @@ class Seating:
             seat.tell({"do": "cancel", "task": task_id, "force": has_force})
 
     def on_reaped(self, queue: str, reaped: Reaped) -> None:
-        """Log, count and note what was taken back from the dead."""
+        """Log, count and note what was taken back from the dead, and have own processes look.
+
+        The queue's marker may have gone to the dead: where a machine or a network ended, Redis
+        takes their sleeping connections for open until they time out.
+        """
+        for seat in self._seats:
+            seat.tell({"do": "look", "queue": queue})
         for task_id, outcome, incarnation in reaped.outcomes:
             log.warning("took back %s in %s from %s: %s", task_id, queue, incarnation, outcome)
         outcomes = [outcome for _, outcome, _ in reaped.outcomes]

@@ -30,14 +30,19 @@ def seed(
     at_ms: int,
     payload: Callable[[int], bytes] = lambda n: b'{"n":%d}' % n,
     causes: Sequence[str] = (),
+    is_listed: bool = True,
 ) -> list[str]:
-    """Put tasks into one state of a queue, in turn for each of the causes; returns their ids."""
+    """Put tasks into one state of a queue, in turn for each of the causes; returns their ids.
+
+    The list of queues has a slot of its own: on a Cluster's node, `is_listed=False` leaves it.
+    """
     tail = header_tail(Task("mail", queue=queue), b"")
     head = b"1|50|%d|0|" % at_ms + tail
     score = at_ms + 50 * STEP if state == "pending" else at_ms
     ids = [new_id(queue) for _ in range(count)]
     tasks, place = (queue_key(namespace, queue, name) for name in ("tasks", state))
-    client.sadd(global_key(namespace, "queues"), queue)
+    if is_listed:
+        client.sadd(global_key(namespace, "queues"), queue)
     client.hset(queue_key(namespace, queue, "policy"), "registered", "1")
     numbered = iter(enumerate(ids))
     while chunk := list(islice(numbered, CHUNK)):

@@ -25,6 +25,7 @@ __all__ = [
     "SentinelGroup",
     "Server",
     "cluster_3_3",
+    "cluster_of_masters",
     "engine",
     "free_port",
     "one_node_cluster",
@@ -123,19 +124,32 @@ def cluster_3_3(extra_args: Sequence[str] = ()) -> Iterator[Cluster]:
     """Run three masters with a replica each; a failover takes about 2 s."""
     with _group(6, _cluster_arguments(extra_args)) as nodes:
         masters, replicas = nodes[:3], nodes[3:]
-        bounds = [round(SLOTS * share / 3) for share in range(4)]
-        for epoch, node in enumerate(nodes, start=1):
-            _ask(node, "CLUSTER SET-CONFIG-EPOCH", epoch)
-        for master, first, end in zip(masters, bounds, bounds[1:], strict=False):
-            _give_slots(master, first, end - 1)
-        for node in nodes[1:]:
-            _ask(node, "CLUSTER MEET", "127.0.0.1", nodes[0].port)
-        _wait_all(nodes, lambda node: _is_cluster_ok(node, 6), "knows 6 nodes and all slots")
+        _join(nodes, masters)
         for master, replica in zip(masters, replicas, strict=True):
             _ask(replica, "CLUSTER REPLICATE", _ask(master, "CLUSTER MYID"))
         _wait_all(replicas, _is_linked, "replica is linked to its master")
         _wait_all(nodes, _sees_three_replicas, "sees three replicas")
         yield Cluster(masters, replicas)
+
+
+@contextlib.contextmanager
+def cluster_of_masters(count: int = 3, extra_args: Sequence[str] = ()) -> Iterator[Cluster]:
+    """Run masters alone, the slots shared evenly: for what moves slots and kills nobody."""
+    with _group(count, _cluster_arguments(extra_args)) as masters:
+        _join(masters, masters)
+        yield Cluster(masters, [])
+
+
+def _join(nodes: list[Server], masters: list[Server]) -> None:
+    bounds = [round(SLOTS * share / len(masters)) for share in range(len(masters) + 1)]
+    for epoch, node in enumerate(nodes, start=1):
+        _ask(node, "CLUSTER SET-CONFIG-EPOCH", epoch)
+    for master, first, end in zip(masters, bounds, bounds[1:], strict=False):
+        _give_slots(master, first, end - 1)
+    for node in nodes[1:]:
+        _ask(node, "CLUSTER MEET", "127.0.0.1", nodes[0].port)
+    what = f"knows {len(nodes)} nodes and all slots"
+    _wait_all(nodes, lambda node: _is_cluster_ok(node, len(nodes)), what)
 
 
 @contextlib.contextmanager
