@@ -23,10 +23,13 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 # Workers of the test run; each starts its own servers.
 JOBS ?= 2
 BENCH ?= drain
+TOPOLOGY ?= standalone
+SECONDS ?= 60
+SEED ?= 1
 # More arguments for pytest, rediq demo or rediq bench.
 ARGS ?=
 
-.PHONY: help install dev demo test test-all check bench screenshots format lock clean
+.PHONY: help install dev demo test test-all check bench screenshots format lock clean chaos
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +46,9 @@ test: $(DEV_STAMP) ## Run the tests, but for the slow ones
 
 test-all: $(DEV_STAMP) ## Run all tests: failovers, kills, long waits
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+chaos: $(DEV_STAMP) ## Break everything for a while; TOPOLOGY=standalone, sentinel or cluster, SECONDS=60, SEED=1
+	@$(BIN)/python -m tests.chaos --topology $(TOPOLOGY) --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -33,9 +33,20 @@ PAUSE_S = 0.01
 # Pieces of one queue in one turn; a larger backlog is the next minute's.
 MOST_PIECES = 500
 
+
+async def take_back_stranded(desk: Desk, queue: str, swept: Swept) -> None:
+    """Reap what is claimed under no lease: no lease runs out, so nothing else would look.
+
+    A failover can lose a settle that was answered, and keep the claim. The process holds nothing
+    any more, so its next settle ends its lease, and the task would be active for ever.
+    """
+    if not swept.has_more:
+        await desk.keeper.reap(queue)
+
+
 # Gets a queue and what a piece of its sweep found; `has_more` is false for the last piece.
 Chore = Callable[[Desk, str, Swept], Coroutine[Any, Any, None]]
-CHORES: tuple[Chore, ...] = (roll_history, tell_leftovers, finish_rescoring)
+CHORES: tuple[Chore, ...] = (take_back_stranded, roll_history, tell_leftovers, finish_rescoring)
 
 
 async def sweep_queues(desk: Desk) -> None:

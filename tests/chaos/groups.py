@@ -11,7 +11,7 @@ import redis
 from rediq_core.connection.router import slot_of
 from rediq_core.keys import queue_key
 from tests.chaos.scene import NAMESPACE, QUEUES, Scene, role_of
-from tests.support.servers import Cluster, Server
+from tests.support.servers import Cluster, Server, engine
 from tests.support.waiting import wait_until
 
 PATIENCE_S = 30.0
@@ -29,9 +29,9 @@ def fail_over(scene: Scene, rng: random.Random) -> str:
     took = time.monotonic() - began
     _wait_for_slots(scene)
     victim.start()
-    if scene.sentinels is not None:  # else the Sentinels would do it, ten seconds later
+    if scene.sentinels is not None:  # before the Sentinels do, which can take ten seconds
         (heir,) = [node for node in scene.masters() if node is not victim]
-        with contextlib.closing(victim.client()) as client:
+        with contextlib.closing(victim.client()) as client, contextlib.suppress(redis.RedisError):
             client.execute_command("REPLICAOF", "127.0.0.1", heir.port)
     _whole(scene)
     return f"heir after {took:.1f} s"
@@ -42,7 +42,7 @@ def switch_over(scene: Scene, rng: random.Random) -> str:
     masters = _whole(scene)
     if scene.sentinels is not None:
         with contextlib.closing(scene.sentinels.sentinels[0].client()) as client:
-            client.execute_command("SENTINEL", "FAILOVER", "mymaster")
+            client.execute_command("SENTINEL", "FAILOVER", "mymaster", *_coordinated())
     else:
         replica = rng.choice([node for node in scene.nodes() if role_of(node) == "slave"])
         with contextlib.closing(replica.client()) as client:
@@ -53,6 +53,11 @@ def switch_over(scene: Scene, rng: random.Random) -> str:
     )
     _whole(scene)
     return ""
+
+
+def _coordinated() -> list[str]:
+    """Ask for a failover in which the old master hands over; without it what it took is lost."""
+    return ["COORDINATED"] if engine().version >= (9, 0) else []
 
 
 def _whole(scene: Scene) -> list[Server]:
@@ -89,7 +94,7 @@ def slots_of(node: Server) -> list[list[object]]:
     """CLUSTER SLOTS as a node sees it, or nothing while the Cluster is not ok."""
     with contextlib.closing(node.client(decode_responses=True)) as client:
         try:
-            info: dict[str, str] = client.execute_command("CLUSTER", "INFO")
+            info: dict[str, str] = client.execute_command("CLUSTER INFO")
             if info["cluster_state"] != "ok" or info["cluster_slots_assigned"] != "16384":
                 return []
             rows: list[list[object]] = client.execute_command("CLUSTER", "SLOTS")

@@ -2,8 +2,8 @@
 
 * lost: a task was acknowledged, and is not there, not finished, finished without an effect, or dead
   though nothing made it fail.
-* duplicate: a run began though the one before did not fail. Only this explains it: its process was killed,
-  or kept from renewing its leases for most of one, or told to end and its grace was over.
+* duplicate: a run began though the one before did not fail. Only this explains it: its process was
+  killed, or kept from renewing for most of a lease, or told to end and its grace was over.
 * violation: settled twice, settled by a run that had lost its claim, a child before its parent, a
   unique key with two owners, a less urgent task before a more urgent one, or keys left over.
 """

@@ -41,6 +41,8 @@ GRACE_S = 3.0
 PAUSE_S = 0.12
 WORKERS = 2
 ROOT = Path(__file__).resolve().parents[2]
+# A master that has lost its replicas takes nothing, as the documentation asks for.
+GUARD = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"]
 FSYNC = ["--appendonly", "yes", "--appendfsync", "always"]
 CONFIG = f"""\
 [redis]
@@ -211,7 +213,7 @@ def open_scene(topology: str, folder: Path, *, is_durable: bool = True) -> Itera
             for _ in range(WORKERS + 1):
                 scene.proxies.append(stack.enter_context(Proxy(server.tcp_url)))
         elif topology == "sentinel":
-            group = stack.enter_context(sentinel_group(extra_args=fsync))
+            group = stack.enter_context(sentinel_group(extra_args=[*fsync, *GUARD]))
             scene = Scene(topology, group.url, ledger.url, folder)
             scene.sentinels = group
         else:

@@ -14,7 +14,7 @@ from rediq_core.verbs.exchange import Retention
 from rediq_core.verbs.moves import MoveVerb
 from rediq_core.verbs.sweep import Swept
 from rediq_core.worker.desk import Desk
-from rediq_core.worker.sweeping import sweep_once
+from rediq_core.worker.sweeping import CHORES, sweep_once
 from tests.support.desk import Desk as Queues
 from tests.support.duty import duty_desk
 
@@ -60,6 +60,19 @@ async def test_a_backlog_of_trash_is_gone_after_one_turn(queues: Queues) -> None
 
     assert queues.queue("a").hash("tasks") == {}
     assert [has_more for _, has_more, _ in chores.told] == [True] * 4 + [False]
+
+
+async def test_what_is_claimed_under_no_lease_is_taken_back(queues: Queues) -> None:
+    (task_id,) = queues.pending("a", 1)
+    rig = queues.queue("a")
+    rig.worker("gone#1").claim(1)
+    rig.client.zrem(rig.key("leases"), "gone#1")
+
+    async with duty_desk(queues.url) as desk:
+        await sweep_once(desk, CHORES)
+
+    assert rig.hash("claims") == {}
+    assert rig.ids("pending") == [task_id]
 
 
 async def test_chores_get_the_parents_that_nobody_told(queues: Queues) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from rediq_core import SyncClient, Task, TaskState
 from rediq_core.admin import connect
+from tests.support.guarded import as_operator
 from tests.support.waiting import wait_until
 from tests.support.workers import Worker
 
@@ -121,7 +122,7 @@ def test_a_cancelled_member_is_told_apart_and_all_cancelled_stop_the_run(
     both = [*ids, *slow]
     wait_until(lambda: all(client.get(i).state is TaskState.ACTIVE for i in both), "run", 20)
 
-    with connect(redis_url) as admin:
+    with connect(as_operator(redis_url)) as admin:
         admin.move("cancel", [ids[1], *slow], by="ada@host")
 
     assert ended(client, both) == [TaskState.COMPLETED] * 3 + [TaskState.CANCELLED] * 2

@@ -19,6 +19,7 @@ from order_system.scenario import Plan, Scenario
 
 from rediq_core import Client
 from rediq_core.admin import Admin, connect
+from tests.support.guarded import as_operator
 from tests.support.process import free_port
 from tests.support.waiting import await_until, wait_until
 from tests.support.workers import Worker
@@ -104,7 +105,7 @@ async def test_the_books_stay_clean_while_workers_are_killed(books: tuple[str, P
     url, path = books
     with contextlib.ExitStack() as stack:
         ledger = stack.enter_context(Ledger(path))
-        admin = stack.enter_context(connect(url))
+        admin = stack.enter_context(connect(as_operator(url)))
         api = stack.enter_context(api_process())
         workers = [order_worker(url) for _ in range(2)]
         stack.callback(lambda: [worker.close() for worker in workers])
@@ -137,7 +138,7 @@ async def test_without_a_limit_the_scenario_sees_too_many_messages(
     url, path = books
     with contextlib.ExitStack() as stack:
         ledger = stack.enter_context(Ledger(path))
-        admin = stack.enter_context(connect(url))
+        admin = stack.enter_context(connect(as_operator(url)))
         api = stack.enter_context(api_process())
         stack.enter_context(contextlib.closing(order_worker(url)))
         async with Client(url) as client, httpx2.AsyncClient(base_url=api, timeout=30) as http:

@@ -15,6 +15,7 @@ import redis
 from rediq_core import SyncClient, Task, TaskState
 from rediq_core.admin import Admin, connect
 from rediq_core.keys import queue_key
+from tests.support.guarded import as_operator
 from tests.support.waiting import wait_until
 from tests.support.workers import ROOT, worker
 
@@ -29,7 +30,7 @@ def client(redis_url: str) -> Iterator[SyncClient]:
 
 @pytest.fixture
 def admin(redis_url: str) -> Iterator[Admin]:
-    with connect(redis_url) as made:
+    with connect(as_operator(redis_url)) as made:
         yield made
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from rediq_core import Client, SyncClient, Task, TaskState, TaskView
 from rediq_core.admin import connect
+from tests.support.guarded import as_operator
 from tests.support.servers import Server, standalone
 from tests.support.waiting import await_until, wait_until
 from tests.support.workers import Worker, worker
@@ -143,7 +144,7 @@ def test_an_operator_cancels_all_running_tasks_of_a_queue_at_once(
     from rediq_core.model.where import parse_where
 
     ids = [start(client, "async:reason") for _ in range(5)]
-    with connect(running[0].url) as admin:
+    with connect(as_operator(running[0].url)) as admin:
         report = admin.move("cancel", parse_where(["active:default"]), by="ada@host")
         began = time.monotonic()
         wait_until(

@@ -14,6 +14,7 @@ import pytest
 
 from rediq_core import SyncClient, Task, TaskState
 from tests.support.cli import run
+from tests.support.guarded import as_operator
 from tests.support.waiting import wait_until
 from tests.support.workers import Worker, worker
 
@@ -165,7 +166,7 @@ def test_sigterm_waits_for_the_whole_grace(redis_url: str, client: SyncClient) -
 def test_progress_is_live_in_inspect_and_throttled_in_every_mode(
     redis_url: str, client: SyncClient, mode: str
 ) -> None:
-    inspect = partial(run, "task", "inspect", env={"REDIQ_URL": redis_url})
+    inspect = partial(run, "task", "inspect", env={"REDIQ_URL": as_operator(redis_url)})
     with worker(redis_url):
         (task_id,) = start_all(client, Task(f"progress:{mode}", 1.0))
         seen: dict[str, float] = {}

@@ -16,6 +16,7 @@ from rediq_core import SyncClient, Task, TaskState
 from rediq_core.admin import connect
 from rediq_core.keys import global_key
 from tests.support.cli import Ended, run
+from tests.support.guarded import as_operator
 from tests.support.waiting import wait_until
 from tests.support.workers import Worker, worker
 
@@ -30,12 +31,13 @@ def client(redis_url: str) -> Iterator[SyncClient]:
 
 @pytest.fixture
 def rediq(redis_url: str) -> Rediq:
-    return partial(run, env={"REDIQ_URL": redis_url})
+    return partial(run, env={"REDIQ_URL": as_operator(redis_url)})
 
 
 @pytest.fixture
 def running(redis_url: str) -> Iterator[Worker]:
-    with worker(redis_url, "--concurrency", "3") as started, connect(redis_url) as admin:
+    url = as_operator(redis_url)
+    with worker(redis_url, "--concurrency", "3") as started, connect(url) as admin:
         wait_until(admin.workers, "announced", timeout_s=20)
         yield started
 

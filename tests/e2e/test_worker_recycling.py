@@ -9,6 +9,7 @@ import pytest
 
 from rediq_core import SyncClient, Task, TaskState
 from rediq_core.admin import connect
+from tests.support.guarded import as_operator
 from tests.support.waiting import wait_until
 from tests.support.workers import Worker, worker
 
@@ -69,7 +70,7 @@ def test_what_runs_finishes_while_the_heir_already_works(
         wait_until(lambda: all_completed(client, quick), "done by the heir", timeout_s=20)
 
         assert client.get(slow).state is TaskState.ACTIVE
-        with connect(redis_url) as admin:
+        with connect(as_operator(redis_url)) as admin:
             wait_until(
                 lambda: sorted(w.state for w in admin.workers()) == ["draining", "running"],
                 "announced",

@@ -29,6 +29,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support import guarded
 from tests.support.waiting import wait_until
 
 START_TIMEOUT_S = 15
@@ -122,14 +123,27 @@ class Server:
     @property
     def unix_url(self) -> str:
         """`unix://…?db=0`, with the password if one was set."""
-        assert self.socket_path is not None, "started without a Unix socket"
-        return f"unix://{self._userinfo}{self.socket_path}?db=0"
+        return self._unix_url(self._userinfo)
 
     @property
     def tcp_url(self) -> str:
         """`redis://127.0.0.1:port/0`, with the password if one was set."""
+        return self._tcp_url(self._userinfo)
+
+    @property
+    def root_url(self) -> str:
+        """As `url`, of the user who may do everything; the same but under REDIQ_TEST_ACL."""
+        userinfo = f":{self.requirepass}@" if self.requirepass else ""
+        make = self._tcp_url if self.socket_path is None else self._unix_url
+        return make(userinfo)
+
+    def _unix_url(self, userinfo: str) -> str:
+        assert self.socket_path is not None, "started without a Unix socket"
+        return f"unix://{userinfo}{self.socket_path}?db=0"
+
+    def _tcp_url(self, userinfo: str) -> str:
         assert self.port, "started without a TCP port"
-        return f"redis://{self._userinfo}127.0.0.1:{self.port}/0"
+        return f"redis://{userinfo}127.0.0.1:{self.port}/0"
 
     @property
     def pid(self) -> int:
@@ -149,13 +163,13 @@ class Server:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def client(self, **options: object) -> redis.Redis:
-        """Return a new plain client that never retries; the caller closes it."""
+        """Return a new plain client that never retries and may do everything; close it."""
         settings: dict[str, object] = {
             "socket_timeout": 10,
             "retry": Retry(NoBackoff(), 0),
             **options,
         }
-        return redis.Redis.from_url(self.url, **settings)
+        return redis.Redis.from_url(self.root_url, **settings)
 
     def start(self, *, wait: bool = True) -> None:
         """Start the process; with `wait`, return when our process answers.
@@ -216,7 +230,7 @@ class Server:
 
     @property
     def _userinfo(self) -> str:
-        return f":{self.requirepass}@" if self.requirepass else ""
+        return f":{self.requirepass}@" if self.requirepass else guarded.userinfo()
 
     def _spawn(self) -> None:
         command = [engine().path, *self._arguments()]
@@ -240,7 +254,7 @@ class Server:
             arguments += ["--unixsocket", str(self.socket_path), "--unixsocketperm", "700"]
         if self.requirepass:
             arguments += ["--requirepass", self.requirepass]
-        return [*arguments, *self._extra_args]
+        return [*arguments, *guarded.arguments(), *self._extra_args]
 
     def _is_ready(self) -> bool:
         if not self.is_running:

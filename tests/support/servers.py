@@ -17,6 +17,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from tests.support import guarded
 from tests.support.process import Server, engine, free_port
 from tests.support.waiting import wait_until
 
@@ -82,7 +83,8 @@ class Cluster:
     @property
     def url(self) -> str:
         """`redis+cluster://127.0.0.1:port,…` with all nodes."""
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        return f"redis+cluster://{guarded.userinfo()}{hosts}"
 
 
 class SentinelGroup:
@@ -103,7 +105,7 @@ class SentinelGroup:
     def url(self) -> str:
         """`redis+sentinel://127.0.0.1:port,…/mymaster/0` with all Sentinels."""
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
-        return f"redis+sentinel://{hosts}/{SENTINEL_SERVICE}/0"
+        return f"redis+sentinel://{guarded.userinfo()}{hosts}/{SENTINEL_SERVICE}/0"
 
     def master_port(self) -> int:
         """Ask the first Sentinel which port is master now."""
