@@ -29,7 +29,7 @@ SEED ?= 1
 # More arguments for pytest, rediq demo or rediq bench.
 ARGS ?=
 
-.PHONY: help install dev demo test test-all check bench screenshots format lock clean chaos
+.PHONY: help install dev demo test test-all test-acl chaos check bench screenshots format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,12 @@ test: $(DEV_STAMP) ## Run the tests, but for the slow ones
 
 test-all: $(DEV_STAMP) ## Run all tests: failovers, kills, long waits
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+# Tests of the connection itself send scripts of their own, which no user of Rediq needs.
+test-acl: $(DEV_STAMP) ## Run the suites as the Redis users that rediq config acl prints
+	REDIQ_TEST_ACL=worker $(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests/e2e $(ARGS)
+	REDIQ_TEST_ACL=operator $(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests/contract tests/scripts \
+	  --ignore-glob "tests/contract/test_connection_*" --ignore tests/contract/test_admin_acl.py $(ARGS)
 
 chaos: $(DEV_STAMP) ## Break everything for a while; TOPOLOGY=standalone, sentinel or cluster, SECONDS=60, SEED=1
 	@$(BIN)/python -m tests.chaos --topology $(TOPOLOGY) --seconds $(SECONDS) --seed $(SEED) $(ARGS)

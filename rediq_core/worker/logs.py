@@ -39,8 +39,12 @@ class TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(process)d %(message)s", "%H:%M:%S")
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """Return the message on one line, whatever it holds."""
+        return super().formatMessage(record).translate(_ESCAPES)
+
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, its control characters escaped but for a traceback's line ends."""
+        """Return the line; only a traceback has more, with its control characters escaped."""
         text = super().format(record)
         return "\n".join(part.translate(_ESCAPES) for part in text.split("\n"))
 

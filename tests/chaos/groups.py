@@ -41,8 +41,7 @@ def switch_over(scene: Scene, rng: random.Random) -> str:
     """Change the master as an operator does for maintenance."""
     masters = _whole(scene)
     if scene.sentinels is not None:
-        with contextlib.closing(scene.sentinels.sentinels[0].client()) as client:
-            client.execute_command("SENTINEL", "FAILOVER", "mymaster", *_coordinated())
+        wait_until(lambda: _asked_sentinels(scene), "the Sentinels agreed", PATIENCE_S)
     else:
         replica = rng.choice([node for node in scene.nodes() if role_of(node) == "slave"])
         with contextlib.closing(replica.client()) as client:
@@ -53,6 +52,17 @@ def switch_over(scene: Scene, rng: random.Random) -> str:
     )
     _whole(scene)
     return ""
+
+
+def _asked_sentinels(scene: Scene) -> bool:
+    """Ask for a failover; not while another one is being completed."""
+    assert scene.sentinels is not None, "a Sentinel group"
+    with contextlib.closing(scene.sentinels.sentinels[0].client()) as client:
+        try:
+            client.execute_command("SENTINEL", "FAILOVER", "mymaster", *_coordinated())
+        except redis.ResponseError:
+            return False
+    return True
 
 
 def _coordinated() -> list[str]:

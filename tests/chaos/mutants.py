@@ -67,10 +67,10 @@ MUTANTS = {
         r"claimed but pending|claimed but",
     ),
     "an outage is a death": Mutant(
-        f"{_LUA}/reap.lua",
-        "if #ARGV == 5 and now >= after and not was_away then",
-        "if #ARGV == 5 then",
-        "restart_server",
+        f"{_LUA}/lib/beat.lua",
+        "if last > 0 and (now - last > lease_ms / 2 or last > now) then",
+        "if false then",
+        "restart_server,pause_server",
         r"was taken away",
     ),
     "a repeated exchange claims again": Mutant(
@@ -85,7 +85,7 @@ MUTANTS = {
         "            except RediqError as error:\n                results = [error] * len(batch)",
         "            except RediqError:\n"
         "                results = [task.id for task, _, _ in batch]",
-        "black_hole,refuse",
+        "restart_server,refuse",
         r"no server knows it",
     ),
     "a batch stores all but its last": Mutant(
@@ -107,7 +107,7 @@ MUTANTS = {
         f"{_LUA}/enqueue_plain.lua",
         "int(now + tonumber(priority) * step), id",
         "int(now), id",
-        "pause_server",
+        "stop_worker,kill_worker",
         r"more urgent",
     ),
     "a unique key is never taken": Mutant(

@@ -141,7 +141,7 @@ class Nemesis:
     def restart_server(self, fault: Fault) -> None:
         assert self.scene.server is not None, "standalone"
         self.scene.server.kill()
-        self.sleep(self._rng.choice((0.0, 0.5, 1.2)) * LEASE_S)
+        self.sleep(self._rng.choice((0.0, 0.5, 2.0)) * LEASE_S)
         self.scene.server.start()
 
     def pause_server(self, fault: Fault) -> None:

@@ -23,7 +23,7 @@ from tests.chaos.scene import NAMESPACE, PAUSE_S, QUEUES, UNIQUE_KEYS
 # A call may take so long; shorter than many faults, so that answers do get lost.
 DEADLINE = "1500ms"
 LAST_TRIES_S = 30.0
-BATCH = 12
+BATCH = 48
 # What is asked for, in parts of a hundred.
 _SHARES = {
     "plain": 60,

@@ -43,6 +43,9 @@ WORKERS = 2
 ROOT = Path(__file__).resolve().parents[2]
 # A master that has lost its replicas takes nothing, as the documentation asks for.
 GUARD = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"]
+# A master that is silent for so long is replaced. A stopped one that comes back later has taken
+# tasks that are lost with it; so it is only ever killed, or stopped for much less.
+PATIENCE_MS = 2_000
 FSYNC = ["--appendonly", "yes", "--appendfsync", "always"]
 CONFIG = f"""\
 [redis]
@@ -213,12 +216,18 @@ def open_scene(topology: str, folder: Path, *, is_durable: bool = True) -> Itera
             for _ in range(WORKERS + 1):
                 scene.proxies.append(stack.enter_context(Proxy(server.tcp_url)))
         elif topology == "sentinel":
-            group = stack.enter_context(sentinel_group(extra_args=[*fsync, *GUARD]))
+            group = stack.enter_context(sentinel_group(PATIENCE_MS, [*fsync, *GUARD]))
             scene = Scene(topology, group.url, ledger.url, folder)
             scene.sentinels = group
         else:
             cluster = stack.enter_context(
-                cluster_3_3([*fsync, "--cluster-require-full-coverage", "no"])
+                cluster_3_3(
+                    [
+                        *fsync,
+                        *("--cluster-node-timeout", str(PATIENCE_MS)),
+                        *("--cluster-require-full-coverage", "no"),
+                    ]
+                )
             )
             scene = Scene(topology, cluster.url, ledger.url, folder)
             scene.cluster = cluster

@@ -411,7 +411,7 @@ def test_settings_of_the_server_are_found_and_never_changed(
     with standalone(extra_args=settings) as server:
         client = server.client()
         before = client.config_get("*")
-        with Desk(server.url, client) as desk:
+        with Desk(server.root_url, client) as desk:
             found = {finding.check: finding for finding in desk.admin.doctor(by=BY).findings}
         after = client.config_get("*")
         client.close()

@@ -1,0 +1,1 @@
+"""The security matrix, and the tests of it that belong nowhere else."""
