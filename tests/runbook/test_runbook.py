@@ -25,7 +25,7 @@ ESSENTIAL = {
         r"shipping +○ pending +order:shipping",
     ],
     "slowly": [r"(?m)^retried 16 tasks of dead:payment error:TimeoutError$"],
-    "undo": [r"restored 12 tasks of flush dead:payment \(op-"],
+    "undo": [r"restored 12 tasks of flush dead:payment"],
     "died": [r"✗ lost +exports", r"was lost; recovered 2 tasks: 2 pending"],
     "stop": [r"asked 1 running to stop", r"(?m)^ended: 1 cancelled$"],
     "redis": [
