@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from rediq_cli.output.humanise import count
 from rediq_cli.output.neutralise import safe
 from rediq_cli.output.progress import Progress
 from rediq_cli.output.tasks import Scene, task_listing
 from rediq_cli.session import Session
+from rediq_core.admin import Search
 from rediq_core.model.state import FINAL_STATES, TaskState
 from rediq_core.model.views import TaskView
 from rediq_core.model.where import Where
@@ -39,14 +41,17 @@ def list_selection(session: Session, where: Where, *, limit: int, budget: int) -
         Scene(now_ms, session.out.terminal, session.server.redact), where.state, where.queue
     )
     with Progress("scanned", None, sys.stderr, session.say.terminal) as progress:
+
+        def look(at: Search) -> None:
+            progress.total = at.total
+            progress.advance(at.scanned - progress.done, count(at.hits, "hit"))
+
         search = session.admin.search(
             where,
             limit=limit,
             budget=budget,
             is_reversed=where.state in _LATEST_FIRST,
-            on_look=lambda at: progress.advance(
-                at.scanned - progress.done, f"of {at.total:,}, {at.hits:,} hits"
-            ),
+            on_look=look,
         )
         tasks: Iterable[TaskView] = search
         if session.out.is_for_people:
@@ -61,8 +66,7 @@ def list_selection(session: Session, where: Where, *, limit: int, budget: int) -
         session.say.note(f"No task of {safe(str(where), limit=200)}; {coverage}.")
     elif not search.is_complete:
         more = "--limit" if search.hits >= limit else "--scan"
-        hits = "1 hit" if search.hits == 1 else f"{search.hits:,} hits"
-        session.say.note(f"{coverage}, {hits}. More: {more} N")
+        session.say.note(f"{coverage}, {count(search.hits, 'hit')}. More: {more} N")
 
 
 def _list_named(session: Session, where: Where) -> None:

@@ -31,7 +31,7 @@ def operation_listing(now_ms: int, terminal: Terminal) -> Listing[Operation]:
         return [
             operation.id,
             operation.order.label,
-            Styled(_state(operation), _STYLES[operation.state]),
+            _state(operation, now_ms),
             operation.moved,
             operation.skipped,
             operation.left,
@@ -96,8 +96,12 @@ def target(operation: Operation) -> str:
     return str(operation.order.where)
 
 
-def _state(operation: Operation) -> str:
-    return "undone" if operation.undone_by else operation.state.value
+def _state(operation: Operation, now_ms: int) -> Cell:
+    if operation.undone_by:
+        return "undone"
+    if operation.is_broken_off(now_ms):
+        return Styled("broken off", "yellow")
+    return Styled(operation.state.value, _STYLES[operation.state])
 
 
 def show_operation(session: Session, operation: Operation) -> None:
@@ -106,7 +110,7 @@ def show_operation(session: Session, operation: Operation) -> None:
     order = operation.order
     rows: list[tuple[str, Cell]] = [
         ("verb", Styled(order.label + (" for good" if order.is_hard else ""), "bold")),
-        ("state", Styled(_state(operation), _STYLES[operation.state])),
+        ("state", _state(operation, now_ms)),
         ("where", target(operation)),
         ("queues", ", ".join(operation.queues)),
         ("by", order.by),
@@ -120,7 +124,7 @@ def show_operation(session: Session, operation: Operation) -> None:
         ("left", operation.left or None),
         ("rate", order.rate or None),
         ("undone by", operation.undone_by or None),
-        ("next", _next_step(operation)),
+        ("next", _next_step(operation, now_ms)),
     ]
     session.out.one(
         lines=lambda: [safe(operation.id), *pairs(rows, session.out.terminal, "  ")],
@@ -129,9 +133,13 @@ def show_operation(session: Session, operation: Operation) -> None:
     )
 
 
-def _next_step(operation: Operation) -> str | None:
-    if operation.state is not OperationState.DONE:
+def _next_step(operation: Operation, now_ms: int) -> str | None:
+    if operation.undone_by:
+        return None
+    if operation.state is OperationState.STOPPED or operation.is_broken_off(now_ms):
         return f"go on: rediq op resume {operation.id}"
+    if operation.state is OperationState.RUNNING:
+        return "it runs; Ctrl-C ends it where it does"
     return f"take back: rediq undo {operation.id}" if operation.is_undoable else None
 
 

@@ -29,6 +29,7 @@ class Progress:
 
     Attributes:
         done: Units finished so far.
+        total: Units altogether, as far as it is known.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Progress:
     ) -> None:
         self.done = 0
         self._verb = verb
-        self._total = total
+        self.total = total
         self._stream = stream
         self._terminal = terminal
         self._clock = clock
@@ -86,6 +87,6 @@ class Progress:
         return text
 
     def _line(self, note: str) -> str:
-        of = f" of {self._total:,}" if self._total is not None else ""
+        of = f" of {self.total:,}" if self.total is not None else ""
         text = f"{self._verb} {self.done:,}{of} after {duration(self.elapsed_ms)}"
         return f"{text}  {safe(note)}" if note else text

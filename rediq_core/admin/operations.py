@@ -24,8 +24,6 @@ from rediq_core.verbs.operations import (
 
 # Operations that are looked through for one that is meant by its end, or by nothing.
 SEARCHED = 200
-# A record that nobody wrote for so long has lost its carrier, in ms.
-SILENT_MS = 60_000
 
 
 class Operations:
@@ -90,7 +88,8 @@ class Operations:
                 state=operation.state.value,
                 next_step=f"See it: rediq op show {operation.id}",
             )
-        if operation.state is OperationState.RUNNING and now_ms - operation.updated_ms < SILENT_MS:
+        is_running = operation.state is OperationState.RUNNING
+        if is_running and not operation.is_broken_off(now_ms):
             raise WrongState(
                 f"operation {operation.id} is running, so it was not resumed.",
                 state=operation.state.value,

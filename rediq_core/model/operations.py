@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from rediq_core.model.where import Where
 
+# A record that nobody wrote for so long has lost its carrier, in ms.
+SILENT_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class BulkOrder:
@@ -91,10 +94,17 @@ class Operation:
 
     @property
     def is_undoable(self) -> bool:
-        """True if it put tasks into trash that nobody took back."""
+        """True if it put tasks into trash that nobody took back, or was killed while it did."""
+        # Its record lags a batch behind what was done.
+        has_moved = self.moved > 0 or self.state is OperationState.RUNNING
         return (
             self.order.verb == "delete"
             and not self.order.is_hard
-            and self.moved > 0
+            and has_moved
             and not self.undone_by
         )
+
+    def is_broken_off(self, now_ms: int) -> bool:
+        """True if it says that it runs, and its carrier was not heard of for a minute."""
+        is_silent = now_ms - self.updated_ms >= SILENT_MS
+        return self.state is OperationState.RUNNING and is_silent

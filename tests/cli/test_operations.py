@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from rediq_core.keys import global_key
 from rediq_core.model.state import TaskState
 from tests.cli.conftest import Rediq
 from tests.support.cli import PROGRAM, clean_environment, in_terminal
-from tests.support.desk import Desk
+from tests.support.desk import NAMESPACE, Desk, where
 from tests.support.waiting import wait_until
 
 Stable = Callable[[str], str]
@@ -109,6 +110,26 @@ def test_ctrl_c_ends_in_order_and_op_resume_goes_on(
     kinds = [[entry.kind for entry in desk.admin.task(task_id).timeline] for task_id in ids]
     assert all(story.count("retry") == 1 for story in kinds)
     assert rediq("op", "resume", operation).code == 1
+
+
+def test_an_operation_whose_process_was_killed_is_said_to_be_broken_off(
+    rediq: Rediq, desk: Desk
+) -> None:
+    desk.dead("mail", 2)
+    operation = desk.admin.move("retry", where("dead:mail"), by="ada@host").operation
+    key = global_key(NAMESPACE, "op", operation)
+    desk.client.hset(key, mapping={"state": "running", "moved": 1})
+    young = rediq("op", "show", operation).out
+    desk.client.hset(key, "updated_ms", desk.server_ms() - 61_000)
+
+    old, listed = rediq("op", "show", operation).out, rediq("op", "list").out
+
+    assert "  state      running\n" in young
+    assert "it runs; Ctrl-C ends it where it does" in young
+    assert "  state      broken off\n" in old
+    assert f"go on: rediq op resume {operation}\n" in old
+    assert " broken off " in listed
+    assert rediq("op", "resume", operation).code == 0
 
 
 # Copies.

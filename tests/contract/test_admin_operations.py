@@ -8,7 +8,7 @@ import pytest
 
 from rediq_core.admin import Conduct
 from rediq_core.errors import OperationNotFound, RedisUnavailable, WrongState
-from rediq_core.keys import queue_key
+from rediq_core.keys import global_key, queue_key
 from rediq_core.model.operations import BulkOrder, OperationState
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import MoveReport
@@ -180,6 +180,20 @@ def test_an_operation_whose_connection_broke_says_stopped(desk: Desk) -> None:
     (operation,) = desk.admin.operations.latest()
     assert (operation.state, operation.moved, operation.left) == (OperationState.STOPPED, 0, 2)
     assert len(desk.admin.operations.resume(operation.id).moved) == 2
+
+
+def test_a_deletion_killed_before_it_wrote_its_record_can_be_undone(desk: Desk) -> None:
+    desk.dead("mail", 10)
+    before = content(desk, "mail")
+    operation = carry_out(desk, order_of("delete", "dead:mail")).operation
+    as_it_began = {"state": "running", "moved": 0, "total": 10}
+    desk.client.hset(global_key(NAMESPACE, "op", operation), mapping=as_it_began)
+
+    found = desk.admin.operations.undoable(BY)
+    desk.admin.operations.undo(found, by=BY)
+
+    assert found.id == operation
+    assert content(desk, "mail") == before
 
 
 def test_a_stopped_undo_is_gone_on_with(desk: Desk) -> None:
