@@ -171,6 +171,26 @@ def test_health_follows_a_server_that_stands_still(tmp_path: Path) -> None:
         wait_until(lambda: fetch(f"{base}/health").status == 200, "healthy again", timeout_s=5)
 
 
+@pytest.mark.slow
+def test_health_tells_of_a_fetch_loop_that_stands_still(
+    redis_url: str, client: SyncClient, tmp_path: Path
+) -> None:
+    with closing(watched(redis_url, tmp_path)) as worker, connect(redis_url) as admin:
+        base = address_of(worker)
+        wait_until(lambda: fetch(f"{base}/health").status == 200, "healthy", timeout_s=20)
+        client.enqueue(Task("block", 25.0, timeout="100s"))
+        wait_until(lambda: fetch(f"{base}/health").status == 503, "stalled", timeout_s=24)
+        stalled, live = fetch(f"{base}/health").json, fetch(f"{base}/health/live")
+        scrape = Scrape(base)
+        wait_until(lambda: fetch(f"{base}/health").status == 200, "healthy again", timeout_s=20)
+        ids = [found.id for found in admin.workers()]
+
+    assert (stalled["redis_connected"], stalled["stalled"]) == (True, ids)
+    assert live.status == 200
+    # The supervisor is another process: it tells on.
+    assert scrape.sum("rediq_worker_slots_busy") == 1
+
+
 def test_a_worker_that_stops_is_alive_and_not_ready(
     redis_url: str, client: SyncClient, tmp_path: Path
 ) -> None:
