@@ -19,6 +19,7 @@ from rediq_core.scripts.loader import load
 # on them, and last what counts them.
 PARTS = (
     *("policy", "pending", "suspects", "held", "active", "delayed", "retry", "waiting"),
+    *("groups", "groups_due"),
     *("completed", "cancelled", "dead", "trash", "tasks", "claims", "leases", "trashed", "runs"),
     *("tries", "progress", "cancels", "kept", "unique", "causes", "errors", "outbox", "counters"),
 )

@@ -126,6 +126,11 @@ def fresh_outbox(rig: Rig) -> None:
     rig.client.zadd(rig.key("outbox"), {"ghost": rig.now_ms + 3_600_000})
 
 
+def forget_group_times(rig: Rig) -> None:
+    rig.put(Task("mail", id="member", queue="mail", group="daily"))
+    rig.client.delete(rig.key("groups_due"))
+
+
 FIXABLE = {
     "an id in a state without its task": Seed("orphan_ids", zadd("dead", "ghost")),
     "an unroutable id without its task": Seed("orphan_ids", zadd("held", "mail>ghost")),
@@ -144,6 +149,8 @@ FIXABLE = {
     "a trash row that is in no trash": Seed("leftover_rows", hset("trashed", "ready", "dead|1||")),
     "a parent to be told of that has no children": Seed("leftover_rows", fresh_outbox),
     "a unique key whose owner is gone": Seed("stale_unique_keys", hset("unique", "k9", "ghost|0")),
+    "a time of a group that is not there": Seed("leftover_rows", zadd("groups_due", "mail/x", 5)),
+    "a group without a time": Seed("groups_without_time", forget_group_times),
     "a counter below what is there": Seed("counter_drift", hset("counters", "enqueued", "1")),
     "a counter that is no number": Seed("unreadable_fields", hset("counters", "completed", "x")),
     "a limit that is no number": Seed("unreadable_fields", hset("policy", "concurrency", "x")),
@@ -178,11 +185,11 @@ def test_a_seeded_fault_is_found_repaired_and_gone(name: str, healthy: Desk) -> 
 
 def test_all_faults_at_once_are_repaired_and_every_task_is_still_there(healthy: Desk) -> None:
     rig = healthy.queue("mail")
-    known = set(rig.hash("tasks"))
     seeds = {name: seed for name, seed in FIXABLE.items() if "lease" not in name}
     assert len(seeds) >= 20
     for seed in seeds.values():
         seed.plant(rig)
+    known = set(rig.hash("tasks"))
 
     fixed = healthy.admin.doctor(by=BY)
 

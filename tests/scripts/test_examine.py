@@ -190,6 +190,76 @@ def test_a_task_that_collects_in_no_group_joins_it_again(queue: Rig) -> None:
     assert len(queue.ids("groups_due")) == 2
 
 
+def collecting(rig: Rig) -> Rig:
+    """Two members of a group that collects, and a ripe group of two with its head in pending."""
+    rig.set_policy(**{"group:mail": "10|30000|300000", "group:post": "2|30000|300000"})
+    rig.enqueue(*(Task("mail", id=f"m{n}", group="daily") for n in (1, 2)))
+    rig.enqueue(*(Task("post", id=f"p{n}", group="daily") for n in (1, 2)))
+    assert (rig.ids("pending"), rig.ids("waiting")) == (["p1"], ["m1", "m2", "p2"])
+    return rig
+
+
+def in_line(rig: Rig, task_id: str) -> str:
+    (member,) = [each for each in rig.ids("groups") if each.endswith(f">{task_id}")]
+    return member
+
+
+def zrem_line(task_id: str) -> Plant:
+    return lambda rig: rig.client.zrem(rig.key("groups"), in_line(rig, task_id))
+
+
+def forget_times(name: str) -> Plant:
+    return lambda rig: rig.client.zrem(rig.key("groups_due"), name, f"{name}<")
+
+
+def lose_head(rig: Rig) -> None:
+    rig.client.zrem(rig.key("pending"), "p1")
+    rig.client.zadd(rig.key("waiting"), {"p1": rig.now_ms})
+
+
+def end_member(rig: Rig) -> None:
+    rig.client.zrem(rig.key("waiting"), "m1")
+    rig.client.zadd(rig.key("cancelled"), {"m1": rig.now_ms})
+
+
+GROUP_FAULTS: dict[str, tuple[str, str, Plant]] = {
+    "a row of no task": ("groups", "leftover", zadd("groups", f"mail/daily>{9:016}>ghost", 0)),
+    "a row of a task without a group": (
+        ("groups", "leftover", zadd("groups", f"mail/daily>{9:016}>solo", 0))
+    ),
+    "a row of a task that is over": ("groups", "leftover", end_member),
+    "a row that cannot be read": ("groups", "leftover", zadd("groups", "rubbish", 0)),
+    "a time of no group": ("groups_due", "leftover", zadd("groups_due", "mail/none", 5)),
+    "a longest time of no group": ("groups_due", "leftover", zadd("groups_due", "mail/none<", 5)),
+    "a collecting group without a time": ("groups", "timeless", forget_times("mail/daily")),
+    "a ripe group without a time": ("groups", "timeless", forget_times("post/daily")),
+    "a ripe group without a head": ("groups_due", "headless", lose_head),
+    "a member that is not in line": ("waiting", "ungrouped", zrem_line("m1")),
+}
+
+
+def test_groups_that_collect_and_that_are_ripe_have_no_fault(rig: Rig) -> None:
+    assert faults_of(collecting(rig)) == {}
+
+
+@pytest.mark.parametrize("name", GROUP_FAULTS)
+def test_a_fault_of_a_group_is_found_and_mended_and_every_member_still_runs(
+    name: str, rig: Rig
+) -> None:
+    part, fault, plant = GROUP_FAULTS[name]
+    collecting(rig).enqueue(Task("mail", id="solo"))
+    plant(rig)
+
+    assert fault in faults_of(rig)[part].values()
+    assert set(mend(rig).values()) <= {"mended", "sound"}
+    mend(rig)  # what the first repair uncovered
+
+    assert faults_of(rig) == {}
+    rig.advance(400_000)
+    ran = {task.id for _ in range(4) for task in rig.worker().claim(10)}
+    assert ran == {"m1", "m2", "p1", "p2", "solo"} - ({"m1"} if plant is end_member else set())
+
+
 @pytest.mark.parametrize(
     ("part", "member", "fault", "plant"),
     [

@@ -31,6 +31,8 @@ _SAID = {
     "unleased": ("claims_without_lease", "running tasks of workers without a lease"),
     "expired": ("stuck_leases", "{what} whose lease ended over a minute ago"),
     "ungrouped": ("ungrouped_tasks", "tasks that collect in a group which does not know them"),
+    "timeless": ("groups_without_time", "tasks that collect in a group which will never be ripe"),
+    "headless": ("groups_without_head", "ripe groups whose tasks nobody would claim"),
     "stranded": ("stranded_tasks", "tasks that wait for nothing"),
     "unlisted": ("unlisted_rows", "rows of {part} without their counterpart"),
     "leftover": ("leftover_rows", "rows of {part} that belong to nothing"),

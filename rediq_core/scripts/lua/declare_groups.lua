@@ -11,6 +11,7 @@
 --@include tools
 --@include place
 --@include wake
+--@include line
 --@include groups
 redis.call('HLEN', k_policy)
 redis.call('HLEN', k_tasks)

@@ -22,6 +22,7 @@
 --@include runs
 --@include wake
 --@include count
+--@include line
 --@include groups
 --@include unique
 --@include failure

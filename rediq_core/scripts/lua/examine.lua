@@ -1,8 +1,8 @@
 #!lua flags=no-writes,allow-stale
 -- examine: look at a piece of one key of a queue, and say of each member what is wrong with it.
 -- KEYS tasks pending suspects held active claims leases delayed retry waiting completed cancelled dead
--- KEYS kept trash trashed runs tries progress cancels unique needs dependents outbox groups policy
--- KEYS counters causes errors
+-- KEYS kept trash trashed runs tries progress cancels unique needs dependents outbox groups groups_due
+-- KEYS policy counters causes errors
 -- ARGV now:ms part:name cursor:text limit:int grace:ms
 --   part: the key; cursor: "0" to begin, then what the last call returned, "0" at the end
 --   limit: members, about; grace: how long a lease may be over before that is a fault
@@ -11,7 +11,9 @@
 --@include now
 --@include place
 --@include find
+--@include line
 --@include judge
+--@include judge_groups
 local key, reply = PARTS[a_part], {now, '0', 0, 0}
 local kind = redis.call('TYPE', key).ok
 local found = {'0', {}}

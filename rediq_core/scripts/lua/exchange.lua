@@ -31,6 +31,7 @@
 --@include wake
 --@include count
 --@include failure
+--@include line
 --@include groups
 --@include trace
 --@include settle

@@ -20,6 +20,7 @@
 --@include final
 --@include wake
 --@include count
+--@include line
 --@include groups
 --@include unique
 for _, key in ipairs({k_tasks, k_policy, k_counters, k_fired, k_minute}) do redis.call('HLEN', key) end

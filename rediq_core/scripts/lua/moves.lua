@@ -30,6 +30,7 @@
 --@include runs
 --@include wake
 --@include count
+--@include line
 --@include groups
 --@include unique
 --@include find

@@ -19,6 +19,7 @@
 --@include count
 --@include failure
 --@include trace
+--@include line
 --@include groups
 local MAX_LOSSES = 3
 for _, key in ipairs({k_tasks, k_claims, k_runs, k_tries, k_progress, k_cancels, k_counters, k_minute, k_causes,

@@ -14,8 +14,10 @@
 --@include find
 --@include runs
 --@include wake
+--@include line
 --@include groups
 --@include judge
+--@include judge_groups
 local is_ready = false
 --@include mend
 for _, key in ipairs({k_tasks, k_claims, k_trashed, k_runs, k_tries, k_progress, k_cancels, k_unique, k_policy,

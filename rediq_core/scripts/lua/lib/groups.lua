@@ -3,7 +3,7 @@
 -- two times at which it is ripe: `type/group` (grace after the last came) and `type/group<`
 -- (max_delay after the first). A ripe group has RIPE there, and its most urgent member is pending in
 -- the name of all; a claim of that one takes the others too. Policy `group:<type>` says size|grace|delay.
-local RIPE, DEFAULTS = 1e15, '10|30000|300000'
+local DEFAULTS = '10|30000|300000'
 local fresh, settings, is_group_ready, is_group_new = {}, {}, false, false
 -- Returns size, grace, max_delay, and whether a group handler declared them.
 local function settings_of(kind)
@@ -13,17 +13,6 @@ local function settings_of(kind)
     settings[kind] = {tonumber(size), tonumber(grace), tonumber(delay), declared}
   end
   return unpack(settings[kind])
-end
--- Returns `type/group`, the task's member in `groups`, and its type; nothing for a task of its own.
-local function group_of(id, stored)
-  local kind, _, group = names_of(stored)
-  if not group or group == '' then return end
-  local name = kind .. '/' .. group
-  return name, string.format('%s>%016.0f>%s', name, score_of(stored), id), kind
-end
-local function id_of(member) return string.match(member, '^[^>]*>%d+>(.*)$') end
-local function heads(name, n)
-  return redis.call('ZRANGEBYLEX', k_groups, '[' .. name .. '>', '(' .. name .. '?', 'LIMIT', 0, n)
 end
 -- Makes the first member pending for all. One that is left of a script that broke is dropped.
 local function lead(name, step)

@@ -63,9 +63,8 @@ function JUDGES.waiting(id)
   local stored = redis.call('HGET', k_tasks, id)
   if not stored then return 'orphan' end
   if has_edge(k_needs, id) then return end
-  local kind, _, group = names_of(stored)
-  if not group or group == '' then return 'stranded' end
-  local member = string.format('%s/%s>%016.0f>%s', kind, group, score_of(stored), id)
+  local group, member = group_of(id, stored)
+  if not group then return 'stranded' end
   if not redis.call('ZSCORE', k_groups, member) then return 'ungrouped' end
 end
 function JUDGES.trash(id)

@@ -50,13 +50,27 @@ function MENDS.ungrouped(_, id)
   is_ready = true
   return true
 end
+-- A time for a group that has none: a ripe one's if its head is pending, else as if it came just now.
+function MENDS.timeless(_, member)
+  local id = id_of(member)
+  local stored = redis.call('HGET', k_tasks, id)
+  if is_in_pending(id) then ripen(group_of(id, stored), step) else join(id, stored, step) end
+  is_ready = true
+  return true
+end
+function MENDS.headless(_, entry)
+  ripen(string.match(entry, '^[^<]+'), step)
+  is_ready = true
+  return true
+end
+local LOOSE = {[k_kept] = 1, [k_errors] = 1, [k_outbox] = 1, [k_groups] = 1, [k_groups_due] = 1}
 function MENDS.unlisted(key, id, value)
   if key == k_causes then redis.call('ZADD', k_errors, 0, value .. '>' .. id)
   else redis.call('HSET', k_trashed, id, 'pending|0||') end
   return true
 end
 function MENDS.leftover(key, member)
-  if key == k_kept or key == k_errors or key == k_outbox then return redis.call('ZREM', key, member) > 0 end
+  if LOOSE[key] then return redis.call('ZREM', key, member) > 0 end
   return redis.call('HDEL', key, member) > 0
 end
 MENDS.stale = MENDS.leftover
