@@ -45,6 +45,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 QUEUES = ("payment", "shipping", "notifications", "reports", "video", "empty", "drained")
 PAYER, MAILER, LOST = "web1-4711-3fa9", "web2-988-07c1", "web3-17-b2d0"
+STOPPED = "web4-52-9e01"
 DECLINED = ("CardDeclined", "card declined")
 BROKEN = ("ValueError", "ungültiger Betrag: 支払い")
 SLOW = ("ReadTimeout", "bank.example did not answer")
@@ -327,9 +328,10 @@ def _announce(shop: Shop) -> None:
             **common,
         ),
         worker_row(LOST, host="web3", pid=17, queues=("payment",), started_ms=started_ms, **common),
+        worker_row(STOPPED, host="web4", pid=52, state="stopped", queues=(), busy=0, **common),
     )
     client = shop.desk.client
-    for row, age_ms in zip(rows, (400, 900, 14 * MINUTE_MS), strict=True):
+    for row, age_ms in zip(rows, (400, 900, 14 * MINUTE_MS, 2_000), strict=True):
         for command in announce_commands(NAMESPACE, row, now_ms=NOON_MS - age_ms):
             client.execute_command(*command)
     recovered = [
