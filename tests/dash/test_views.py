@@ -33,7 +33,7 @@ def cases() -> Iterator[object]:
             yield pytest.param(scene, size, id=f"{scene}-{size[0]}x{size[1]}", marks=marks)
 
 
-@pytest.mark.parametrize(("scene", "size"), cases())
+@pytest.mark.parametrize(("scene", "size"), list(cases()))
 async def test_views_look_as_they_did(
     scene: str, size: tuple[int, int], snapshot: SnapshotAssertion
 ) -> None:
