@@ -51,7 +51,7 @@ QUESTIONS = (
     Question(("stats",)),
     Question(("check",), codes=(0, 1, 2)),
     Question(("task", "retry", f"dead:{BROKEN}", "--dry-run")),
-    Question(("doctor",), rounds=1),
+    Question(("doctor",), rounds=1, codes=(0, 6)),
 )
 
 
@@ -180,7 +180,7 @@ def _ranges(url: str) -> list[str]:
     ]
     with monitored(url) as seen:
         for words in lines:
-            timed(url, *words, rounds=1, codes=(0, 1, 2))
+            timed(url, *words, rounds=1, codes=range(256))
     loose = sorted(set(unbounded(seen)))
     names = {command.split()[0].lower() for command in seen}
     print(
