@@ -38,6 +38,16 @@ MEMORY_SHARE = 0.85
 
 Findings = Iterator[Attention]
 
+# What helps, by rule; keys are those of queues, which work on what is found too.
+_FIXES = {
+    "no-worker": "rediq worker start --queues {}",
+    "unroutable": "rediq why {}",
+    "behind": "L limits · rediq why {}",
+    "failing": "⏎ causes: r retries one, e edits one",
+    "dead": "⏎ lists them · R retries all",
+    "paused": "p resumes it",
+}
+
 
 def find_attention(
     queues: Sequence[QueueRow], workers: Sequence[WorkerView], server: Server
@@ -53,7 +63,9 @@ def _of_queue(
     row: QueueRow, severity: Severity, rule: str, text: str, *, word: str, state: TaskState
 ) -> Attention:
     goto = Place(ViewName.TASKS, queue=row.name, state=state)
-    return Attention(severity, rule, row.name, text, goto, word)
+    if rule == "failing":
+        goto = Place(ViewName.FAILURES, filter=row.name)
+    return Attention(severity, rule, row.name, text, goto, word, _FIXES[rule].format(row.name))
 
 
 def no_worker(row: QueueRow) -> Findings:

@@ -104,6 +104,7 @@ class Attention:
         text: What is wrong, in a few words.
         goto: Where Enter leads.
         word: What its symbol stands for: a state's word.
+        fix: What to do about it: keys that work on it here, or a command.
     """
 
     severity: Severity
@@ -112,6 +113,7 @@ class Attention:
     text: str
     goto: Place
     word: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

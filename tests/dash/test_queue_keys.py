@@ -152,3 +152,16 @@ async def test_keys_work_on_the_first_queue_of_an_empty_install(
         await dash.see("mail")
         await dash.press("p")
         await dash.see("paused mail")
+
+
+async def test_what_needs_attention_says_what_helps_and_takes_the_keys(
+    desk: Desk, open_dash: Open
+) -> None:
+    desk.queue("album")  # where the cursor of the queues stands
+    desk.pending("mail", 3)
+    desk.admin.pause("mail", "bob@there", "deploy")
+    async with open_dash() as dash:
+        await dash.see("p resumes it")
+        await dash.press("tab", "p")
+        await dash.see("rediq queue resume mail")
+        assert desk.admin.queue("mail").pause is None

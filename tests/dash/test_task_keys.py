@@ -73,6 +73,7 @@ async def test_C_cancels_after_a_question(desk: Desk, open_dash: Open) -> None: 
     assert _ids(desk, _S.CANCELLED) == [task_id]
 
 
+@pytest.mark.slow
 async def test_X_and_u_and_restore_from_the_trash(desk: Desk, open_dash: Open) -> None:  # noqa: N802 - the key
     ids = desk.dead("mail", 3)
     async with open_dash() as dash:
@@ -221,6 +222,7 @@ async def test_a_cause_leads_to_its_tasks(desk: Desk, open_dash: Open) -> None:
         await dash.see("3 hits")
 
 
+@pytest.mark.slow
 async def test_schedules_run_pause_resume_and_go(desk: Desk, open_dash: Open) -> None:
     task: Task[object] = Task("report", queue="mail")
     desk.admin.add_schedule(Schedule.of("nightly", "30 2 * * *", task), "ana")
@@ -244,6 +246,7 @@ async def test_schedules_run_pause_resume_and_go(desk: Desk, open_dash: Open) ->
     assert desk.admin.schedules() == []
 
 
+@pytest.mark.slow
 async def test_workers_are_told_to_pause_and_to_stop(desk: Desk, open_dash: Open) -> None:
     desk.announce(worker_row())
     async with open_dash() as dash:

@@ -171,6 +171,9 @@ class Overview(QueueActs):
         self.attention.title = _title("Needs attention", str(len(found)) if found else "", look)
         self.attention.empty = (Span("Nothing. All is well.", "good"),)
         self.attention.show(found, look)
+        chosen = self.attention.cursor
+        self.attention.note = say(chosen.fix, "accent") if chosen and chosen.fix else EMPTY
+        self.attention.redraw()
         live = [worker for worker in snapshot.workers if worker.state not in ("lost", "stopped")]
         busy, slots = sum(w.busy for w in live), sum(w.concurrency for w in live)
         self.few_workers.title = (
