@@ -137,12 +137,7 @@ def in_editor(task: TaskView) -> object:
                 cause=f"{error}.",
                 next_step="Name another one: EDITOR=nano rediq task edit …",
             ) from error
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InvalidOption(
-                "what came out of the editor is not JSON; nothing was changed.", cause=f"{error}."
-            ) from error
+        return read_payload(f"@{path}")
 
 
 def _text_of(task: TaskView) -> str:

@@ -152,11 +152,9 @@ class Dash(Commanding):
     def _tick(self) -> None:
         if not self.is_headless:
             leave_if_lost(1)
-        now_s = self.clock.monotonic()
-        self.toast.tick(now_s)
+        self.toast.tick(self.clock.monotonic())
         view = self.view
-        # A reading that was just shown has drawn the clock as well.
-        if view is not None and now_s - self.snapshot.taken_s > TICK_S * 0.8:
+        if view is not None:
             self.show_chrome(view, self.scene(), self._pulse())
 
     # Reading.

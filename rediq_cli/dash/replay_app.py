@@ -41,7 +41,6 @@ class ReplayDash(Dash):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.REPLAY)
     own_scopes = (Scope.REPLAY,)
-    offers_writes = False
 
     def __init__(
         self,

@@ -33,8 +33,9 @@ def test_every_order_of_the_demo_is_settled(home: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_whole_example_ends_with_clean_books(home: dict[str, str]) -> None:
-    code, screen = in_terminal("demo", "--full", env=home, timeout_s=110)
+    code, screen = in_terminal("demo", "--full", env=home, timeout_s=150)
     out = screen.decode()
 
     assert code == 0, out

@@ -16,7 +16,7 @@ from tests.support.servers import engine
 
 WRITES = (
     *("HSET", "HDEL", "HSETNX", "HINCRBY", "HINCRBYFLOAT", "EXPIRE", "PERSIST", "RPUSH", "XADD"),
-    *("DEL", "XDEL", "ZADD", "ZREM", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"),
+    *("ZADD", "ZREM", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"),
 )
 BROKEN = "broken before write"
 _SHIM = """

@@ -36,17 +36,6 @@ from rediq_cli.output.neutralise import safe
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import WorkerView
 
-# States by how likely somebody wants to see their tasks first.
-_OPENED = (
-    TaskState.PENDING,
-    TaskState.ACTIVE,
-    TaskState.RETRY,
-    TaskState.DEAD,
-    TaskState.DELAYED,
-    TaskState.WAITING,
-    TaskState.COMPLETED,
-    TaskState.CANCELLED,
-)
 _SEVERITY_ROLES = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.NOTE: ""}
 
 
@@ -303,7 +292,10 @@ class Overview(QueueActs):
 
 def state_to_open(row: QueueRow) -> TaskState:
     """Return the state whose tasks a person most likely wants to see first."""
-    return next((state for state in _OPENED if row.count(state)), TaskState.PENDING)
+    for state in (TaskState.PENDING, TaskState.ACTIVE, TaskState.RETRY, TaskState.DEAD):
+        if row.count(state):
+            return state
+    return TaskState.PENDING
 
 
 def matches(row: QueueRow, text: str) -> bool:
