@@ -21,6 +21,7 @@ from rediq_cli.exit_codes import ExitCode
 from rediq_cli.output.humanise import count
 from rediq_cli.output.json import Json
 from rediq_cli.output.neutralise import safe
+from rediq_cli.output.progress import Progress
 from rediq_cli.saving import SaveFile
 from rediq_cli.session import Session, actor
 from rediq_core.admin import ImportReport
@@ -48,10 +49,14 @@ def export_tasks(session: Session, where: Where, save: str | None) -> None:
         texts = (_masked(session, line) if is_seen else line.decode("ascii") for line in lines)
         sys.stdout.writelines(_formed(session.out.format, texts))
         return
-    with SaveFile(save) as file:
+    with (
+        SaveFile(save) as file,
+        Progress("exported", None, sys.stderr, session.say.terminal) as progress,
+    ):
         chunk: list[bytes] = []
         for line in lines:
             chunk.append(line)
+            progress.advance()
             if len(chunk) == CHUNK:
                 file.write(chunk)
                 chunk = []
@@ -122,9 +127,15 @@ def import_file(session: Session, name: str, *, is_yes: bool, is_dry: bool) -> N
         return
     if read.rows:
         ask_yes(f"Import {scope}?", is_yes=is_yes, command=session.command)
-    report = session.admin.transfers.import_rows(
-        [row for row in read.rows if not row.waits], by=actor()
-    )
+    with Progress("imported", None, sys.stderr, session.say.terminal) as progress:
+
+        def tell(done: int, total: int) -> None:
+            progress.total = total
+            progress.advance(done - progress.done)
+
+        report = session.admin.transfers.import_rows(
+            [row for row in read.rows if not row.waits], by=actor(), on_progress=tell
+        )
     _enqueue_waiting(session, [row for row in read.rows if row.waits], report)
     _show(session, report, read)
     if read.wrong or report.refused:

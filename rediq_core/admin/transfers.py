@@ -7,7 +7,7 @@ for others or for a group are not put back here: a client enqueues them, which k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rediq_core import keys
@@ -75,12 +75,19 @@ class Transfers:
         for pile in gather(access, where, places, cutoff_ms=access.now_ms()):
             yield from self.export_ids(pile.queue, pile.ids)
 
-    def import_rows(self, rows: Sequence[ImportRow], *, by: str) -> ImportReport:
+    def import_rows(
+        self,
+        rows: Sequence[ImportRow],
+        *,
+        by: str,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
         """Put tasks back into their queues: a round trip for each 500 or 4 MiB of a queue.
 
         Args:
             rows: What to put back; none of them waits.
             by: Who does it, as "user@host".
+            on_progress: Told after each batch: rows handled so far, rows altogether.
 
         Raises:
             Refused: Read-only.
@@ -90,12 +97,16 @@ class Transfers:
         by_queue: dict[str, list[ImportRow]] = {}
         for row in rows:
             by_queue.setdefault(row.task.queue, []).append(row)
+        handled = 0
         for queue, theirs in by_queue.items():
             for batch in _batches(theirs):
                 reply = _send(self.access, queue, batch, by, report.operation)
                 for row, code in zip(batch, reply.codes, strict=True):
                     told = {"1": report.imported, "3": report.existing, "4": report.refused}[code]
                     told.append(row.task.id)
+                handled += len(batch)
+                if on_progress is not None:
+                    on_progress(handled, len(rows))
         return report
 
 

@@ -80,6 +80,15 @@ def test_known_ids_and_taken_keys_are_reported_and_left(desk: Desk) -> None:
     assert (report.imported, report.existing, report.refused) == ([], [owner], ["other"])
 
 
+def test_an_import_says_how_far_it_is(desk: Desk) -> None:
+    rows = [parse_line(json.dumps({"type": "mail", "queue": f"q{n % 2}"})) for n in range(1_200)]
+    told: list[tuple[int, int]] = []
+
+    desk.admin.transfers.import_rows(rows, by=BY, on_progress=lambda *far: told.append(far))
+
+    assert told == [(500, 1_200), (600, 1_200), (1_100, 1_200), (1_200, 1_200)]
+
+
 def test_a_line_needs_only_a_type_and_makes_the_queue(desk: Desk) -> None:
     row = parse_line('{"type": "mail:send", "queue": "fresh", "payload": {"to": 7}}')
 
