@@ -140,6 +140,7 @@ def explain(before: Row, again: Row, faults: Sequence[Fault]) -> str:
     for fault in faults:
         overlaps = fault.from_ms <= again.ms and (fault.to_ms or again.ms) >= before.ms
         is_long = fault.to_ms - fault.from_ms >= _LEASE_GAP_MS
+        is_thawed = fault.from_ms <= again.ms <= fault.to_ms + _CLAIMED_MS
         is_drained = before.ms <= fault.from_ms + _CLAIMED_MS and (
             fault.from_ms + 0.9 * GRACE_S * 1000 <= again.ms
         )
@@ -147,6 +148,8 @@ def explain(before: Row, again: Row, faults: Sequence[Fault]) -> str:
             (overlaps and before.pid in fault.ends)
             or (overlaps and is_long and before.pid in fault.freezes)
             or (is_drained and before.pid in fault.drains)
+            # Claimed first, and frozen before it began: it begins when it thaws.
+            or (is_long and again.pid in fault.freezes and is_thawed)
         ):
             return fault.kind
     return ""
