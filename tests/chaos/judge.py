@@ -28,6 +28,12 @@ _LEASE_GAP_MS = 0.6 * LEASE_S * 1000
 _CLAIMED_MS = 500
 _POISON_LOSSES = 3
 _FINAL_WORDS = frozenset({"completed", "dead", "cancelled", "poison", "expired"})
+_BLURRING = frozenset(
+    {
+        *("drop_replies", "delay", "reset", "black_hole", "refuse", "kill_clients"),
+        *("pause_server", "restart_server", "fail_over", "switch_over", "move_slot"),
+    }
+)
 FINAL = frozenset({TaskState.COMPLETED, TaskState.DEAD, TaskState.CANCELLED})
 
 
@@ -109,7 +115,7 @@ def judge(
             _judge_settling(task, view, verdict)
         _judge_parents(task, tasks, verdict)
     _judge_keys(tasks.values(), views, verdict)
-    _judge_order(tasks.values(), views, verdict)
+    _judge_order(tasks.values(), faults, views, verdict)
     answers = Counter(task.answer or "none" for task in tasks.values())
     verdict.numbers = {
         "asked": len(tasks),
@@ -223,12 +229,19 @@ def _judge_keys(
 
 
 def _judge_order(
-    tasks: Iterable[Asked], views: dict[str, TaskView | None], verdict: Verdict
+    tasks: Iterable[Asked],
+    faults: Sequence[Fault],
+    views: dict[str, TaskView | None],
+    verdict: Verdict,
 ) -> None:
     """A more urgent task that was there is claimed before a less urgent one of its queue.
 
-    Only tasks of one smooth run count: what was lost or handed back had its turn before.
+    Only tasks of one smooth run count: what was lost or handed back had its turn before. Nor do
+    those claimed while answers got lost: such a claim is dated by the answer that arrived.
     """
+    blurs = [
+        (fault.from_ms, fault.to_ms + _CLAIMED_MS) for fault in faults if fault.kind in _BLURRING
+    ]
     queues: dict[object, list[tuple[int, int, int, str]]] = defaultdict(list)
     for task in tasks:
         view = views.get(task.id)
@@ -236,6 +249,8 @@ def _judge_order(
             continue
         if [entry.kind for entry in view.timeline] == ["completed"] and len(task.starts) == 1:
             claimed_ms = view.timeline[0].claimed_ms
+            if any(first <= claimed_ms <= last for first, last in blurs):
+                continue
             queues[view.queue].append((claimed_ms, view.priority, task.acked_ms, task.id))
     for rows in queues.values():
         rows.sort()

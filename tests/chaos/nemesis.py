@@ -154,7 +154,7 @@ class Nemesis:
 
     def flush_scripts(self, fault: Fault) -> None:
         for node in self.scene.masters():
-            with contextlib.closing(node.client()) as client:
+            with contextlib.closing(node.client()) as client, contextlib.suppress(redis.RedisError):
                 client.script_flush()
 
     def kill_clients(self, fault: Fault) -> None:

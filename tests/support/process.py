@@ -262,6 +262,7 @@ class Server:
         client = self.client(socket_timeout=1)
         try:
             info = client.info("server")
+            client.ping()  # refused while it loads, as INFO is not
         except redis.RedisError:  # refused, still loading, or busy
             return False
         finally:
