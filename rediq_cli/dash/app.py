@@ -254,6 +254,12 @@ class Dash(Commanding):
         self._ask()
         self.show()
 
+    @on(View.Touched)
+    def _on_touched(self) -> None:
+        view = self.view
+        if view is not None and view.is_mounted:
+            self.show_chrome(view, self.scene(), self._pulse())
+
     @on(View.Said)
     def _on_said(self, message: View.Said) -> None:
         self.say(message.text, message.role)

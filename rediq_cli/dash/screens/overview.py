@@ -96,6 +96,8 @@ class Overview(QueueActs):
 
     name_of_view = ViewName.OVERVIEW
     BINDINGS = bindings(Scope.QUEUES)
+    # What was shown last, to follow the cursor without drawing everything again.
+    _scene: Scene | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out charts, queues, attention and workers."""
@@ -174,6 +176,7 @@ class Overview(QueueActs):
         self.few_workers.show(live, look)
 
     def _show_queues(self, scene: Scene) -> None:
+        self._scene = scene
         snapshot, filter_text = scene.snapshot, scene.place.filter
         rows = [row for row in snapshot.queues if matches(row, filter_text)]
         table = self.queues
@@ -285,9 +288,11 @@ class Overview(QueueActs):
             self.post_message(self.Goto(Place(ViewName.WORKERS)))
 
     def on_table_moved(self, message: Table.Moved) -> None:
-        """Keep titles and footer true."""
+        """Keep title and footer true; the rest of the view does not know of the cursor."""
         message.stop()
-        self.post_message(self.DemandChanged())
+        if self._scene is not None and message.table is self.queues:
+            self._show_queues(self._scene)
+        self.post_message(self.Touched())
 
 
 def state_to_open(row: QueueRow) -> TaskState:

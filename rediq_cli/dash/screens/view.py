@@ -62,6 +62,9 @@ class View(Container):
     class DemandChanged(Message):
         """What must be read has changed, or the footer and the header have."""
 
+    class Touched(Message):
+        """The cursor stands elsewhere: the footer and the header may say something else."""
+
     class Said(Message):
         """Something for the status line."""
 

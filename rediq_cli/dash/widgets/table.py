@@ -96,6 +96,10 @@ class Table(Pane, Generic[R], can_focus=True):
         self._at = 0
         self._offset = 0
         self._anchor = ""
+        # Cells of rows as they were drawn, for as long as columns and look stay: a key moves the
+        # cursor over lines that are there already.
+        self._layout: tuple[list[Placed[R]], Look] | None = None
+        self._cells: dict[str, tuple[R, Line]] = {}
 
     # What is shown.
 
@@ -176,6 +180,9 @@ class Table(Pane, Generic[R], can_focus=True):
     def draw(self, width: int, height: int) -> list[Line]:
         """Return the header and the rows that are seen."""
         placed = arrange(self.columns, width - GUTTER - 1, self.look, is_wide=self.is_wide)
+        if self._layout != (placed, self.look):
+            self._layout = (placed, self.look)
+            self._cells.clear()
         lines = [self._header(placed, width)] if self._header_lines else []
         if not self.rows:
             return [*lines, (Span(" "), *self.empty)]
@@ -205,7 +212,10 @@ class Table(Pane, Generic[R], can_focus=True):
         elif is_cursor:
             sign = self.look.glyph("▏", ">")
         gutter = (Span(" "), Span(sign, "mark" if is_marked else "focus"))
-        line = fill((*gutter, *row_line(placed, self.rows[at], self.look)), width)
+        row, known = self.rows[at], self._cells.get(self._keys[at])
+        if known is None or known[0] is not row:
+            known = self._cells[self._keys[at]] = (row, row_line(placed, row, self.look))
+        line = fill((*gutter, *known[1]), width)
         if is_cursor:
             return overlay(line, "cursor" if self.has_focus else "rest")
         return line
