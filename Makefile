@@ -29,7 +29,7 @@ SEED ?= 1
 # More arguments for pytest, rediq demo or rediq bench.
 ARGS ?=
 
-.PHONY: help install dev demo test test-all test-acl chaos check bench screenshots format lock clean
+.PHONY: help install dev demo test test-all test-acl chaos check bench screenshots format lock clean reference
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,9 @@ screenshots: $(DEV_STAMP) ## Draw the pictures of the dashboard again
 format: $(DEV_STAMP) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reference: $(DEV_STAMP) ## Write docs/cli.md from the commands
+	$(BIN)/python -m tests.support.reference
 
 lock: ## Rewrite the hash locks from requirements/*.in (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes requirements/run.in -o requirements/run.lock

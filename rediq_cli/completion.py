@@ -1,8 +1,8 @@
 """Shell completion: scripts to source, and the words that may come next.
 
 The scripts call `rediq __complete SHELL WORDS…`, the last word being the one under the cursor.
-What is offered comes from the declarations of the commands; nothing is asked of a server, and
-nothing is ever an error.
+What is offered comes from the declarations of the commands, and where a queue, a task or a worker
+is named, from the server, if it answers at once. Nothing is ever an error.
 """
 
 from __future__ import annotations
@@ -89,14 +89,14 @@ def offers(before: Sequence[str], current: str) -> list[Offer]:
     """Return what may follow the words before the cursor, whatever it begins with."""
     if before and before[-1] in VALUE_OPTIONS:
         return _values_of(before[-1])
-    _, rest = take_globals(before)
+    given, rest = take_globals(before)
     if not rest:
         return _global_options() if current.startswith("-") else _first_words()
     first, *behind = rest
     noun = NOUNS.get(NOUN_ALIASES.get(first, first))
     if noun is None:
         return [Offer(shell, "") for shell in SHELLS] if rest == ["completion"] else []
-    return _behind_noun(noun, behind, current)
+    return _behind_noun(noun, behind, current, given)
 
 
 def _first_words() -> list[Offer]:
@@ -107,21 +107,27 @@ def _first_words() -> list[Offer]:
     ]
 
 
-def _behind_noun(noun: Noun, words: Sequence[str], current: str) -> list[Offer]:
+def _behind_noun(
+    noun: Noun, words: Sequence[str], current: str, given: Sequence[str]
+) -> list[Offer]:
     leaves = load(noun).leaves
     if not noun.verbs:
-        return _behind_leaf(leaves[noun.name], words, current)
-    _, rest = take_globals(words)
+        return _behind_leaf(noun, leaves[noun.name], words, current, given)
+    more, rest = take_globals(words)
     if not rest:
         if current.startswith("-"):
             return _global_options()
         return [Offer(verb, leaf.help.summary) for verb, leaf in leaves.items()]
     long_form = {short: verb for verb, short in VERB_ALIASES.items()}
     leaf = leaves.get(rest[0]) or leaves.get(long_form.get(rest[0], ""))
-    return [] if leaf is None else _behind_leaf(leaf, rest[1:], current)
+    if leaf is None:
+        return []
+    return _behind_leaf(noun, leaf, rest[1:], current, [*given, *more])
 
 
-def _behind_leaf(leaf: Leaf, words: Sequence[str], current: str) -> list[Offer]:
+def _behind_leaf(
+    noun: Noun, leaf: Leaf, words: Sequence[str], current: str, given: Sequence[str]
+) -> list[Offer]:
     from rediq_cli.leaf import option_names  # noqa: PLC0415 - start-up: the first words need no Typer
 
     own: list[Offer] = []
@@ -129,9 +135,29 @@ def _behind_leaf(leaf: Leaf, words: Sequence[str], current: str) -> list[Offer]:
         kind, info = get_args(parameter.annotation)[:2]
         names = option_names(info)
         if words and words[-1] in names and kind is not bool:
-            return []
+            return _live(noun, info.metavar, current, [*given, *words])
         own += [Offer(name, info.help or "") for name in names]
-    return [*own, *_global_options()] if current.startswith("-") else []
+    if current.startswith("-"):
+        return [*own, *_global_options()]
+    return _arguments(noun, leaf, current, [*given, *words])
+
+
+def _arguments(noun: Noun, leaf: Leaf, current: str, given: Sequence[str]) -> list[Offer]:
+    """Return what the server knows that may stand for the first argument of a command."""
+    from typer.models import ArgumentInfo  # noqa: PLC0415 - start-up: the first words need no Typer
+
+    for parameter in leaf.parameters:
+        info = get_args(parameter.annotation)[1]
+        if isinstance(info, ArgumentInfo):
+            return _live(noun, info.metavar, current, given)
+    return []
+
+
+def _live(noun: Noun, metavar: str | None, current: str, given: Sequence[str]) -> list[Offer]:
+    from rediq_cli.live_words import live_words  # noqa: PLC0415 - start-up: options need none
+
+    words = live_words(noun.name, (metavar or "").strip("[]"), current, given)
+    return [Offer(word, "") for word in words]
 
 
 def _global_options() -> list[Offer]:

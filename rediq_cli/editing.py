@@ -137,7 +137,12 @@ def in_editor(task: TaskView) -> object:
                 cause=f"{error}.",
                 next_step="Name another one: EDITOR=nano rediq task edit …",
             ) from error
-        return read_payload(f"@{path}")
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InvalidOption(
+                "what came out of the editor is not JSON; nothing was changed.", cause=f"{error}."
+            ) from error
 
 
 def _text_of(task: TaskView) -> str:

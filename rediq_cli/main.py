@@ -6,6 +6,7 @@ out leads through `diagnostics.guard`, which decides the exit code.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -29,11 +30,19 @@ HELP_WORDS = ("-h", "--help")
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    _open_closed_streams()
     # A stream that cannot hold a character shows its escape instead of ending the command.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(guard(lambda: dispatch(sys.argv[1:])))
+
+
+def _open_closed_streams() -> None:
+    """Put nothing in the place of streams that whoever started this has closed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 - no pathlib at start-up; open to the end
 
 
 def dispatch(words: Sequence[str]) -> int:

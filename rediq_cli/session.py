@@ -11,6 +11,8 @@ import getpass
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -92,7 +94,8 @@ class Session:
     @cached_property
     def admin(self) -> Admin:
         """Open what reads and changes queues; its first call connects."""
-        from rediq_core.admin import connect  # noqa: PLC0415 - start-up
+        with _without_telemetry():
+            from rediq_core.admin import connect  # noqa: PLC0415 - start-up
 
         return connect(self.server, is_read_only=self.options.is_read_only)
 
@@ -150,6 +153,25 @@ def _say_where_from(error: RedisUnavailable, server: ServerChoice) -> None:
     else:
         error.cause = f"The URL is from: {server.origin}."
         error.next_step = "Start it, or name another one: --url URL, REDIQ_URL, [redis] url"
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Let redis-py be imported without OpenTelemetry, which it loads wherever it is installed.
+
+    A third of its import time, for metrics that no command asks for. Workers, whose handlers may
+    ask for them, do not come here.
+    """
+    name = "opentelemetry"
+    if name in sys.modules:
+        yield
+        return
+    # None makes an import fail as if it were not there.
+    sys.modules[name] = None  # type: ignore[assignment]  # the import system's own convention
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def actor() -> str:

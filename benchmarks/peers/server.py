@@ -36,7 +36,7 @@ class BenchServer:
 
     def __init__(self, binary: str | None = None) -> None:
         self.binary = binary or os.environ.get("REDIQ_SERVER_BIN") or _find_binary()
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="rediq-bench-server-")
         self._process: subprocess.Popen[bytes] | None = None
         self.client: Any = redis.Redis(port=self.port, socket_timeout=10)
@@ -181,7 +181,7 @@ def _find_binary() -> str:
     return str(found[0])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A TCP port free at this instant."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -152,9 +152,11 @@ class Dash(Commanding):
     def _tick(self) -> None:
         if not self.is_headless:
             leave_if_lost(1)
-        self.toast.tick(self.clock.monotonic())
+        now_s = self.clock.monotonic()
+        self.toast.tick(now_s)
         view = self.view
-        if view is not None:
+        # A reading that was just shown has drawn the clock as well.
+        if view is not None and now_s - self.snapshot.taken_s > TICK_S * 0.8:
             self.show_chrome(view, self.scene(), self._pulse())
 
     # Reading.

@@ -143,9 +143,15 @@ class Handing(Operator):
         Raises:
             InvalidOption: It cannot be given away.
         """
+        failed: RediqError | None = None
+        answer: list[T] = []
         try:
             with deaf_to_interrupts(), self.suspend():
-                return run()
+                # An error that left this block would leave the screen to the program for good.
+                try:
+                    answer.append(run())
+                except RediqError as error:
+                    failed = error
         except SuspendNotSupported as error:
             raise InvalidOption(
                 "this terminal cannot be given to another program.",
@@ -155,6 +161,9 @@ class Handing(Operator):
             if not self.is_headless:
                 catch_signals(self.leave_by_signal)
             self.refresh(layout=True)
+        if failed is not None:
+            raise failed
+        return answer[0]
 
     def leave_by_signal(self, code: int) -> None:
         """Leave in order, with the exit code of a signal."""

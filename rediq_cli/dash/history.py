@@ -113,19 +113,11 @@ class Track:
 
     def _fill(self, values: list[float | None], start_ms: float, width_ms: float) -> None:
         """Put kept values where nothing was sampled."""
-        if not self._kept:
-            return
-        for index, value in enumerate(values):
-            if value is None:
-                values[index] = self._kept_at(start_ms + (index + 0.5) * width_ms)
-
-    def _kept_at(self, at_ms: float) -> float | None:
-        """Return the value kept for an instant, of the shortest step that has one."""
-        for step_ms in sorted(self._kept):
-            value = self._kept[step_ms].get(int(at_ms // step_ms))
-            if value is not None:
-                return value
-        return None
+        # The value of the shortest step that has one.
+        for step_ms, kept in sorted(self._kept.items()):
+            for index, value in enumerate(values):
+                if value is None:
+                    values[index] = kept.get(int((start_ms + (index + 0.5) * width_ms) // step_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,11 +228,13 @@ class RecordingSource:
         return snapshot
 
     def _due(self, demand: Demand) -> tuple[ViewName, ...]:
-        """Return the view whose turn it is to be read for too, or none."""
+        """Return the view whose turn it is to be read for too, or none; at the start all."""
         now_s = self._clock.monotonic()
         if now_s - self._part_s < PART_EVERY_S:
             return ()
-        self._part_s = now_s
+        is_first, self._part_s = not self._last.seq, now_s
+        if is_first:
+            return tuple(self._turn)
         self._turn.rotate(-1)
         return () if self._turn[0] is demand.view else (self._turn[0],)
 

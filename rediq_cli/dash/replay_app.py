@@ -41,6 +41,7 @@ class ReplayDash(Dash):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.REPLAY)
     own_scopes = (Scope.REPLAY,)
+    offers_writes = False
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
-from textual.filter import LineFilter
+from textual.filter import ANSIToTruecolor, LineFilter
 
 from rediq_cli.dash import chrome
 from rediq_cli.dash.guard import Guard
@@ -65,6 +65,8 @@ class Stage(App[int]):
 
     # Scopes of keys that work over every view.
     own_scopes: ClassVar[tuple[Scope, ...]] = ()
+    # Whether the footer names what changes something, if only to say why it is off.
+    offers_writes: ClassVar[bool] = True
 
     def __init__(self, options: DashOptions, clock: Clock) -> None:
         """Take how to begin, and the clock for times of day."""
@@ -75,8 +77,13 @@ class Stage(App[int]):
         self.clock = clock
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Put the last net behind Textual's own filters."""
-        return [*super().get_line_filters(), Guard()]
+        """Put the last net behind Textual's own filters.
+
+        Without the one that turns the terminal's colours into others: the palette holds none of
+        them but in themes that want the terminal's own, and it costs a pass over every line.
+        """
+        own = (each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor))
+        return [*own, Guard()]
 
     def compose(self) -> ComposeResult:
         """Lay out what surrounds the views."""
@@ -144,7 +151,8 @@ class Stage(App[int]):
 
     def _show_keys(self, view: View, scene: Scene) -> None:
         bar = self.query_one(KeyBar)
-        bar.keys = footer_keys((*self.own_scopes, *view.scopes()))
+        keys = footer_keys((*self.own_scopes, *view.scopes()))
+        bar.keys = [key for key in keys if self.offers_writes or not key.is_write]
         is_off = self.options.is_read_only or scene.snapshot.trouble is not None
         bar.off = frozenset(key.id for key in KEYS if key.is_write and is_off)
         is_root = scene.place == Place(scene.place.view)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from rediq_cli.output.humanise import count
 from rediq_cli.output.json import Json, iso
@@ -18,17 +20,36 @@ _LOOKS: dict[Level, tuple[str, str, str]] = {
     Level.FAULT: ("✗", "x", "red"),
 }
 
+# Sound queues that have a line each; more share one.
+SHOWN_SOUND = 10
+
 
 def doctor_page(checkup: Checkup, terminal: Terminal) -> Iterator[str]:
     """Yield the report, neutralised, without newlines."""
     width = max(len(finding.check) for finding in checkup.findings)
-    for finding in checkup.findings:
+    for finding in _gathered(checkup.findings):
         yield f"{_mark(finding, terminal)} {pad(finding.check, width)}  {_text(finding)}"
         if finding.next_step and finding.level is not Level.OK and not finding.is_fixed:
             arrow = terminal.paint(terminal.glyph("→", "->"), "dim")
             yield f"  {'':<{width}}  {arrow} {safe(finding.next_step)}"
     yield ""
     yield verdict(checkup)
+
+
+def _gathered(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield the findings, those of many sound queues as one: a hundred lines hide what is wrong."""
+    for is_sound, group in groupby(findings, key=_is_sound_queue):
+        together = list(group)
+        if not is_sound or len(together) <= SHOWN_SOUND:
+            yield from together
+            continue
+        rows = sum(finding.count for finding in together)
+        text = f"{len(together):,} queues: {rows:,} rows, every id in exactly one state"
+        yield replace(together[0], text=text, queue="", count=rows)
+
+
+def _is_sound_queue(finding: Finding) -> bool:
+    return finding.check == "content" and finding.level is Level.OK
 
 
 def verdict(checkup: Checkup) -> str:

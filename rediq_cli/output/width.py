@@ -7,6 +7,7 @@ a control character has no width that could be relied on.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from rediq_cli.output.neutralise import ELLIPSIS
 
@@ -17,7 +18,13 @@ def cells(text: str) -> int:
     """Return the number of terminal cells of a neutralised line."""
     if text.isascii():
         return len(text)
-    return sum(_cells_of(character) for character in text)
+    return _cells_of_wide(text)
+
+
+# A dashboard measures the same few symbols and trends again and again.
+@lru_cache(maxsize=4_096)
+def _cells_of_wide(text: str) -> int:
+    return sum(map(_cells_of, text))
 
 
 def _cells_of(character: str) -> int:

@@ -42,14 +42,14 @@ class AsyncExecutor:
         Raises:
             RediqError: What the connection or the verb's reader says.
         """
+        # As it was sent: another caller may learn meanwhile how old the server is.
+        was_legacy = self.is_legacy
         try:
-            reply = await self.link.evalsha(
-                call.raw(is_legacy=self.is_legacy), deadline_s=deadline_s
-            )
+            reply = await self.link.evalsha(call.raw(is_legacy=was_legacy), deadline_s=deadline_s)
         except Refused as error:
             raise name_denied(call, error) from error
         except SchemaMismatch as error:
-            if not self.is_legacy and await self._is_old_server():
+            if not was_legacy and await self._is_old_server():
                 self.is_legacy = True
                 return await self.run(call, deadline_s=deadline_s)
             types = [await self.link.command("TYPE", key, key=key) for key in call.keys]
@@ -60,9 +60,10 @@ class AsyncExecutor:
         self, calls: Sequence[Call[T]], *, deadline_s: float | None = DEFAULT_DEADLINE_S
     ) -> list[T | RediqError]:
         """Send calls as one pipeline per node; each has its own result or error."""
-        raws = [call.raw(is_legacy=self.is_legacy) for call in calls]
+        was_legacy = self.is_legacy
+        raws = [call.raw(is_legacy=was_legacy) for call in calls]
         replies = await self.link.evalsha_many(raws, deadline_s=deadline_s)
-        if not self.is_legacy and any(isinstance(reply, SchemaMismatch) for reply in replies):
+        if not was_legacy and any(isinstance(reply, SchemaMismatch) for reply in replies):
             self.is_legacy = await self._is_old_server()
             if self.is_legacy:
                 return await self.run_many(calls, deadline_s=deadline_s)
@@ -89,12 +90,14 @@ class SyncExecutor:
         Raises:
             RediqError: What the connection or the verb's reader says.
         """
+        # As it was sent: another caller may learn meanwhile how old the server is.
+        was_legacy = self.is_legacy
         try:
-            reply = self.link.evalsha(call.raw(is_legacy=self.is_legacy), deadline_s=deadline_s)
+            reply = self.link.evalsha(call.raw(is_legacy=was_legacy), deadline_s=deadline_s)
         except Refused as error:
             raise name_denied(call, error) from error
         except SchemaMismatch as error:
-            if not self.is_legacy and self._is_old_server():
+            if not was_legacy and self._is_old_server():
                 self.is_legacy = True
                 return self.run(call, deadline_s=deadline_s)
             types = [self.link.command("TYPE", key, key=key) for key in call.keys]
@@ -105,9 +108,10 @@ class SyncExecutor:
         self, calls: Sequence[Call[T]], *, deadline_s: float | None = DEFAULT_DEADLINE_S
     ) -> list[T | RediqError]:
         """Send calls as one pipeline per node; each has its own result or error."""
-        raws = [call.raw(is_legacy=self.is_legacy) for call in calls]
+        was_legacy = self.is_legacy
+        raws = [call.raw(is_legacy=was_legacy) for call in calls]
         replies = self.link.evalsha_many(raws, deadline_s=deadline_s)
-        if not self.is_legacy and any(isinstance(reply, SchemaMismatch) for reply in replies):
+        if not was_legacy and any(isinstance(reply, SchemaMismatch) for reply in replies):
             self.is_legacy = self._is_old_server()
             if self.is_legacy:
                 return self.run_many(calls, deadline_s=deadline_s)

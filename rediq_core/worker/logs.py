@@ -1,6 +1,7 @@
 """Log lines of a worker: readable on a terminal, one JSON object a line elsewhere.
 
-Standard logging only. A line never breaks: control characters from data are escaped.
+Standard logging only. A line never breaks: characters from data that a terminal would obey or
+hide are escaped.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import sys
 from datetime import UTC, datetime
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({})))
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(0x80, 0xA0))}
 
 
 class JsonLines(logging.Formatter):
@@ -41,12 +41,24 @@ class TextLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """Return the message on one line, whatever it holds."""
-        return super().formatMessage(record).translate(_ESCAPES)
+        return _visible(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; only a traceback has more, with its control characters escaped."""
-        text = super().format(record)
-        return "\n".join(part.translate(_ESCAPES) for part in text.split("\n"))
+        """Return the line; only a traceback has more, escaped likewise."""
+        return "\n".join(map(_visible, super().format(record).split("\n")))
+
+
+def _visible(text: str) -> str:
+    """Escape control, invisible and bidirectional characters: all that is not printable."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def _escaped(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def set_up_logging(level: str, style: str) -> None:

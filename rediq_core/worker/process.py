@@ -9,6 +9,7 @@ anything and serves no HTTP.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -143,8 +144,10 @@ class _TaskProcess:
 
     async def _obey(self) -> None:
         reader, _ = await asyncio.open_connection(sock=self._pipe)
-        while line := await reader.readline():
-            self._crew.obey(json.loads(line))
+        # A parent that dies with words of ours unread leaves a reset in place of an end.
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                self._crew.obey(json.loads(line))
         self._be_orphaned()
 
     def _be_orphaned(self) -> None:

@@ -16,9 +16,14 @@ IMPORT_LINE = re.compile(r"import time:\s*\d+ \|\s*\d+ \|\s*(\S+)")
 HEAVY = {"redis", "pydantic", "rich", "textual", "asyncio", "prometheus_client", "croniter"}
 
 
-def imported_by(*arguments: str) -> set[str]:
+def imported_by(*arguments: str, url: str = "") -> set[str]:
     """Run the command and return the top-level packages that it imported."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return {module.split(".")[0] for module in modules_of(*arguments, url=url)}
+
+
+def modules_of(*arguments: str, url: str = "") -> set[str]:
+    """Run the command and return the modules that it imported, or tried to."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "REDIQ_URL": url}
     ended = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "rediq_cli", *arguments],
         capture_output=True,
@@ -28,9 +33,9 @@ def imported_by(*arguments: str) -> set[str]:
         cwd=ROOT,
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
-    modules = IMPORT_LINE.findall(ended.stderr)
+    modules = set(IMPORT_LINE.findall(ended.stderr))
     assert "rediq_cli" in modules
-    return {module.split(".")[0] for module in modules}
+    return modules
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["redis", "--help"]])
@@ -40,6 +45,17 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_the_version_imports_not_even_the_command_line_library() -> None:
     assert imported_by("--version") & {*HEAVY, "typer", "rediq_core"} == set()
+
+
+def test_a_list_of_queues_imports_nothing_that_it_does_not_show(redis_url: str) -> None:
+    others = {"textual", "rich", "pydantic", "prometheus_client", "croniter", "tomli_w"}
+
+    modules = modules_of("queue", "list", url=redis_url)
+
+    assert "redis.connection" in modules
+    assert {module.split(".")[0] for module in modules} & others == set()
+    # redis-py asks for it, and is told that it is not there.
+    assert "opentelemetry.metrics._internal" not in modules
 
 
 def test_who_has_no_schedules_pays_for_no_cron() -> None:

@@ -24,8 +24,8 @@ from tests.chaos.scene import GRACE_S, LEASE_S
 
 # Leases are renewed each third; a stop of this length may let one run out.
 _LEASE_GAP_MS = 0.6 * LEASE_S * 1000
-# What was claimed before a drain may begin after it by so much.
-_CLAIMED_MS = 500
+# A run begins so long after its claim, at most: it may have been claimed before the fault.
+_CLAIMED_MS = 1_000
 _POISON_LOSSES = 3
 _FINAL_WORDS = frozenset({"completed", "dead", "cancelled", "poison", "expired"})
 _BLURRING = frozenset(
@@ -144,7 +144,9 @@ def _judge_runs(task: Asked, faults: Sequence[Fault], verdict: Verdict) -> None:
 def explain(before: Row, again: Row, faults: Sequence[Fault]) -> str:
     """Return the kind of fault that may have taken a run from its process, or ""."""
     for fault in faults:
-        overlaps = fault.from_ms <= again.ms and (fault.to_ms or again.ms) >= before.ms
+        overlaps = (
+            fault.from_ms <= again.ms and (fault.to_ms or again.ms) >= before.ms - _CLAIMED_MS
+        )
         is_long = fault.to_ms - fault.from_ms >= _LEASE_GAP_MS
         is_thawed = fault.from_ms <= again.ms <= fault.to_ms + _CLAIMED_MS
         is_drained = before.ms <= fault.from_ms + _CLAIMED_MS and (
@@ -200,8 +202,14 @@ def _judge_settling(task: Asked, view: TaskView, verdict: Verdict) -> None:
         token = view.result
         if token not in {row.token for row in task.effects}:
             verdict.violations.append((f"settled by {token}, which had no effect", task.id))
-        elif token != task.starts[-1].token:
+        elif any(is_newer(row, token, task, view) for row in task.starts):
             verdict.violations.append((f"settled by {token}, which had lost its claim", task.id))
+
+
+def is_newer(row: Row, token: object, task: Asked, view: TaskView) -> bool:
+    """Whether a run began after the one that was settled, and before it was settled."""
+    (settled,) = [start for start in task.starts if start.token == token][:1]
+    return row.token != token and settled.order < row.order and row.ms < view.finished_ms
 
 
 def _judge_parents(task: Asked, tasks: dict[str, Asked], verdict: Verdict) -> None:

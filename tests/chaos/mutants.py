@@ -7,17 +7,15 @@ packages, and the whole harness runs from there, so production code has no switc
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.chaos.report import VARIABLE
-from tests.chaos.scene import ROOT
+from tests.support.planted import plant
 
 _LUA = "rediq_core/scripts/lua"
-_COPIED = ("rediq_core", "rediq_cli", "tests/chaos", "tests/support")
 
 
 class Mutant(NamedTuple):
@@ -130,24 +128,11 @@ def finding_of(name: str) -> str:
     return MUTANTS[name].finding if name in MUTANTS else "no server knows it"
 
 
-def plant(name: str, folder: Path) -> Path:
-    """Copy the packages with a mistake in them; return the copy's root."""
-    root = folder / "copy"
-    for part in _COPIED:
-        shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "tests/__init__.py", root / "tests/__init__.py")
-    if name in MUTANTS:
-        mistake = MUTANTS[name]
-        path = root / mistake.path
-        text = path.read_text()
-        assert text.count(mistake.right) == 1, f"{mistake.path} has changed"
-        path.write_text(text.replace(mistake.right, mistake.wrong))
-    return root
-
-
 def run_mutant(name: str, folder: Path, *, seconds: float, seed: str) -> tuple[int, str]:
     """Run chaos on a mutant in its own process; return its exit code and what it printed."""
-    root = plant(name, folder)
+    root = folder / "copy"
+    edits = [MUTANTS[name][:3]] if name in MUTANTS else []
+    plant(root, edits, "tests/chaos", "tests/support")
     faults = MUTANTS[name].faults if name in MUTANTS else "restart_server"
     words = ["--seconds", str(seconds), "--seed", seed, "--faults", faults, "--drain", str(DRAIN_S)]
     if name == FORGETFUL:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rediq_core.model.task import Task
+from tests.cli.test_read_only import CHANGING, LOCAL, READING
 from tests.support.cli import Ended, in_terminal, run
 from tests.support.desk import NAMESPACE, Desk
 from tests.support.servers import Server, standalone
@@ -165,10 +166,39 @@ def test_the_log_of_a_worker_with_a_wrong_password_shows_none(locked: Server) ->
     assert CANARY not in log
 
 
-def test_the_bytes_of_a_terminal_hold_no_password(locked: Server) -> None:
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("queue list", 4),
+        ("dash --once", 4),
+        ("worker start no.such.module", 2),
+        ("task retry dead", 4),
+    ],
+)
+def test_the_bytes_of_a_terminal_hold_no_password(line: str, code: int, locked: Server) -> None:
     url = locked.url.replace(REAL, f"wrong-{CANARY}")
 
-    code, screen = in_terminal("queue", "list", "--debug", "--url", url)
+    ended, screen = in_terminal(*line.split(), "--debug", "--url", url, env=QUICKLY)
 
-    assert code == 4
+    assert ended == code, screen
     assert CANARY.encode() not in screen
+
+
+# `demo` and `redis` have a server of their own, `worker start` runs until it is stopped.
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for path, line in {**CHANGING, **LOCAL, **READING}.items()
+        if path not in ("demo", "redis start", "redis stop", "worker start")
+    ],
+)
+def test_no_command_tells_the_password_of_a_server_that_refuses_it(
+    line: str, locked: Server, project: Project
+) -> None:
+    url = locked.url.replace(REAL, f"wrong-{CANARY}")
+
+    ended = project.run(f"{line} --debug", REDIQ_URL=url)
+
+    assert ended.out + ended.err
+    assert CANARY not in shown(ended)

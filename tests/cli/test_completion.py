@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from rediq_cli.completion import SCRIPTS, complete
 from tests.support.cli import clean_environment, run
+from tests.support.desk import Desk, worker_row
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,70 @@ def test_bash_completes_with_the_printed_script(tmp_path: Path) -> None:
     )
 
     assert (ended.stdout, ended.stderr) == ("show set\n", "")
+
+
+# What only the server knows.
+
+
+@pytest.fixture
+def live(desk: Desk, server: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    desk.dead("payment", 1)
+    desk.pending("mail", 1)
+    desk.announce(worker_row("web1-4711-3fa9"))
+    for name, value in server.items():
+        monkeypatch.setenv(name, value)
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["queue", "pause", ""], ["mail", "payment"]),
+        (["queue", "pause", "mail", "p"], ["payment"]),
+        (["queue", "flush", "dead:"], ["dead:mail", "dead:payment"]),
+        (["task", "retry", "dead:pay"], ["dead:payment"]),
+        (["task", "retry", "de"], ["delayed", "dead"]),
+        (["task", "enqueue", "mail:send", "--queue", "m"], ["mail"]),
+        (["worker", "stop", ""], ["web1-4711-3fa9"]),
+        (["why", "p"], ["payment"]),
+        (["failures", "--json", "m"], ["mail"]),
+        (["task", "list", "--limit", ""], []),
+    ],
+)
+def test_names_on_the_server_are_offered(live: Desk, words: list[str], expected: list[str]) -> None:
+    assert list(complete(["bash", *words])) == expected
+
+
+def test_ids_of_tasks_are_offered_those_in_trouble_first(live: Desk) -> None:
+    (dead,), (pending,) = live.queue("payment").ids("dead"), live.queue("mail").ids("pending")
+
+    assert list(complete(["bash", "task", "inspect", ""])) == [dead, pending]
+    assert list(complete(["bash", "task", "inspect", dead[:-4]])) == [dead]
+
+
+def test_another_server_is_asked_where_one_is_named(
+    live: Desk, server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIQ_URL", "unix:///nowhere")
+
+    assert list(complete(["bash", "queue", "pause", ""])) == []
+    named = ["queue", "--url", server["REDIQ_URL"], "pause", "pa"]
+    assert list(complete(["bash", *named])) == ["payment"]
+
+
+def test_names_that_a_shell_should_not_see_are_left_out(live: Desk) -> None:
+    live.client.zadd(live.queue("mail").key("pending"), {"$(reboot)\n": 1})
+
+    assert "$" not in "".join(complete(["bash", "task", "inspect", ""]))
+
+
+def test_a_server_that_does_not_answer_costs_a_moment_and_no_error(
+    live: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("REDIQ_URL", f"redis://127.0.0.1:{deaf.getsockname()[1]}/0")
+        began = time.monotonic()
+
+        assert list(complete(["bash", "queue", "pause", ""])) == []
+
+    assert time.monotonic() - began < 2

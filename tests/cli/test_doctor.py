@@ -83,3 +83,24 @@ def test_read_only_looks_and_does_not_repair(rediq: Rediq, desk: Desk) -> None:
 
     assert (refused.code, refused.out) == (5, "")
     assert desk.everything() == before
+
+
+def test_many_sound_queues_share_a_line_and_a_broken_one_keeps_its_own(
+    rediq: Rediq, desk: Desk
+) -> None:
+    names = [f"q{number:02}" for number in range(24)]
+    for name in names:
+        desk.pending(name, 1)
+    desk.client.zadd(desk.queue("q11").key("retry"), {"ghost": 1})
+
+    ended, told = rediq("doctor"), rediq("doctor", "--json").json
+
+    content = [line for line in ended.out.splitlines() if line.startswith("✓ content")]
+    assert [re.sub(r"[\d,]+ rows", "N rows", line.split("  ")[-1]) for line in content] == [
+        "11 queues: N rows, every id in exactly one state",
+        "12 queues: N rows, every id in exactly one state",
+    ]
+    assert any("q11" in line and line.startswith("✗") for line in ended.out.splitlines())
+    assert isinstance(told, dict)
+    sound = [row["queue"] for row in told["findings"] if row["check"] == "content"]
+    assert sound == [name for name in names if name != "q11"]

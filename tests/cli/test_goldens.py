@@ -18,8 +18,8 @@ import pytest
 
 from rediq_cli.output.writer import FORMATS
 from rediq_cli.tree import NOUNS, load
-from tests.cli.golden_cases import REFUSED, SHOWN, UNREACHABLE, WITHOUT_SERVER
-from tests.support.cli import Ended, run
+from tests.cli.golden_cases import LIVE, REFUSED, SHOWN, UNREACHABLE, WITHOUT_SERVER
+from tests.support.cli import Ended, run, run_process
 from tests.support.desk import NAMESPACE
 from tests.support.servers import Server, standalone
 from tests.support.shop import Copy, seed_shop
@@ -150,13 +150,23 @@ def transcript(line: str, flags: str, ended: Ended, *, note: str = "") -> str:
     return "\n".join([*parts, f"--- exit {ended.code}", "", ""])
 
 
-def golden(path: str) -> Path:
-    return GOLDENS / f"{path.replace(' ', '-')}.txt"
+def golden(path: str, kind: str = "") -> Path:
+    return GOLDENS / f"{path.replace(' ', '-')}{kind}.txt"
+
+
+def is_as_kept(written: str, kept: Path, request: pytest.FixtureRequest) -> None:
+    if request.config.option.update_snapshots:
+        kept.write_text(written)
+    assert written == kept.read_text()
 
 
 def test_every_command_has_goldens() -> None:
     assert set(SHOWN) == set(REFUSED) == set(LEAVES)
-    assert set(map(golden, LEAVES)) == set(GOLDENS.iterdir())
+    assert set(LEAVES) - {"dash"} == {path for path in LEAVES if SHOWN[path] or path in LIVE}
+    assert set(GOLDENS.iterdir()) == {
+        *map(golden, LEAVES),
+        *(golden(path, ".live") for path in LIVE),
+    }
 
 
 @pytest.mark.parametrize("path", LEAVES)
@@ -181,7 +191,41 @@ def test_what_a_command_writes(
         ended = stage.run(line, folder=tmp_path, **GONE)
         parts.append(transcript(line, "", ended, note="    (no server there)"))
 
-    written = volatile("".join(parts), stage, tmp_path)
-    if request.config.option.update_snapshots:
-        golden(path).write_text(written)
-    assert written == golden(path).read_text()
+    is_as_kept(volatile("".join(parts), stage, tmp_path), golden(path), request)
+
+
+def without_numbers(text: str) -> str:
+    """Write N for every number; columns close up."""
+    text = re.sub(r"\b\d[\d,.]*\d|\b\d|(?<=T)\d\d", "N", text)
+    return re.sub(r"(?<=\S) {2,}", "  ", text)
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[pytest.mark.slow] * (path == "demo")) for path in LIVE]
+)
+def test_what_a_command_writes_of_real_work(
+    path: str, stage: Stage, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    env = {
+        "REDIQ_URL": stage.server.url,
+        "REDIQ_REDIS_NAMESPACE": "live",
+        "REDIQ_HOME": str(tmp_path / "home"),
+        "METRICS_ENABLED": "false",
+    }
+    (tmp_path / "handlers.py").write_text(HANDLERS)
+    parts = []
+    try:
+        for line in LIVE[path]:
+            for flags in ("", "-o json"):
+                if path == "redis stop":
+                    run("redis", "start", env=env)
+                ended = run_process(*line.split(), *flags.split(), env=env, cwd=tmp_path)
+                out, err = (
+                    without_numbers(volatile(text, stage, tmp_path))
+                    for text in (ended.out, ended.err)
+                )
+                parts.append(transcript(line, flags, Ended(ended.code, out, err)))
+    finally:
+        run("redis", "stop", env=env)
+
+    is_as_kept("".join(parts), golden(path, ".live"), request)

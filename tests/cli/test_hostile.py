@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import redis
 
 from rediq_cli.output.progress import CLEAR_LINE
-from rediq_core.admin import Admin
+from rediq_core.admin import Admin, Conduct
 from rediq_core.keys import global_key
 from rediq_core.model.header import escape_key
+from rediq_core.model.operations import BulkOrder
+from rediq_core.model.schedule import Schedule
 from rediq_core.model.task import Task
+from rediq_core.model.where import parse_where
 from tests.cli.test_read_only import LEAVES, READING
 from tests.support.cli import Ended, in_terminal, run
 from tests.support.desk import NAMESPACE, Desk, worker_row
@@ -69,6 +74,9 @@ def plant(desk: Desk) -> dict[str, str]:
     desk.admin.move("cancel", [running.id], by=HOSTILE, reason=HOSTILE)
     (later,) = desk.pending("payment", 1, delay="1h")
     desk.admin.move("retry", [first.id], by=HOSTILE, reason=HOSTILE)
+    stopped = plant_operations(desk)
+    plant_schedules(desk)
+    plant_groups(desk)
     desk.admin.pause("payment", HOSTILE, HOSTILE)
     client.hset(rig.key("policy"), "max_len", HOSTILE.encode())
     client.xadd(rig.key("events"), {b"kind": HOSTILE.encode(), b"id": HOSTILE.encode()})
@@ -85,7 +93,54 @@ def plant(desk: Desk) -> dict[str, str]:
     running_row = ({"id": HOSTILE, "queue": HOSTILE, "type": HOSTILE, "running_ms": 5},)
     desk.announce(worker_row("w-1-a", types=(HOSTILE,), running=running_row, **texts))
     desk.announce(worker_row("w-2" + HOSTILE, **texts), age_ms=60_000)
-    return {"ID": first.id, "DONE": "done", "WORKER": "w-1-a", "LATER": later}
+    return {
+        "ID": first.id,
+        "DONE": "done",
+        "WORKER": "w-1-a",
+        "LATER": later,
+        "STOPPED": stopped,
+    }
+
+
+def plant_operations(desk: Desk) -> str:
+    stop = threading.Event()
+    stop.set()
+    order = BulkOrder("cancel", "cancel", parse_where(["delayed:payment"]), HOSTILE, HOSTILE)
+    stopped = desk.admin.operations.carry_out(order, Conduct(stop=stop)).operation
+    key = global_key(NAMESPACE, "op", stopped)
+    evil = "op-" + IN_HEADER
+    row = {
+        field: HOSTILE.encode() if field in (b"verb", b"by", b"queues") else value
+        for field, value in desk.client.hgetall(key).items()
+    }
+    desk.client.hset(global_key(NAMESPACE, "op", evil), mapping=row)
+    desk.client.zadd(global_key(NAMESPACE, "ops"), {evil: desk.server_ms()})
+    return stopped
+
+
+def plant_schedules(desk: Desk) -> None:
+    """Add a schedule, and one whose name is hostile, as nobody could by the commands."""
+    client = desk.client
+    task: Task[object] = Task("mail", {HOSTILE: HOSTILE}, queue="payment")
+    desk.admin.add_schedule(Schedule.of("nightly", "@daily", task), HOSTILE)
+    desk.admin.run_schedule("nightly", HOSTILE)
+    desk.admin.pause_schedule("nightly", HOSTILE, HOSTILE)
+    schedules, due = (global_key(NAMESPACE, name) for name in ("schedules", "schedules_due"))
+    for field, value in client.hgetall(schedules).items():
+        client.hset(schedules, field.replace(b"nightly", HOSTILE.encode()), value)
+        client.hset(schedules, field.replace(b"nightly", b"told"), value + HOSTILE.encode())
+    client.zadd(due, {HOSTILE: desk.server_ms(), "told": desk.server_ms()})
+    fired = desk.queue("payment").key("fired")
+    for field, value in client.hgetall(fired).items():
+        client.hset(fired, field, value + HOSTILE.encode())
+
+
+def plant_groups(desk: Desk) -> None:
+    rig, name = desk.queue("payment"), f"{IN_HEADER}/{IN_HEADER}"
+    rig.put(Task("mail", queue="payment", group="daily"))
+    rig.client.zadd(rig.key("groups"), {f"{name}>00000>{IN_HEADER}".encode(): 0})
+    rig.client.zadd(rig.key("groups_due"), {name.encode(): 5, f"{name}<".encode(): 5})
+    rig.client.hset(rig.key("policy"), f"group:{IN_HEADER}", IN_HEADER)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +193,8 @@ def test_the_texts_are_there_to_be_shown(names: dict[str, str], env: dict[str, s
 
     assert "␛]0;owned␇␛[2J·gnp.exe" in page.out
     assert "evil␛]0;owned␇" in listed.out
+    for path in ("schedule list", "group list", "op list", "worker list", "audit", "events"):
+        assert "␛]0;owned␇" in run(*path.split(), "-o", "wide", env=env).out, path
 
 
 @pytest.mark.parametrize("path", QUICK)
@@ -157,6 +214,47 @@ def test_the_bytes_of_all_commands_that_reach_a_terminal(
 ) -> None:
     _, screen = in_terminal(*words_of(path, names), env=env)
 
+    assert stains(screen) == set()
+
+
+HANDLERS = """
+from rediq_core import Context, Mux
+
+mux = Mux()
+
+
+@mux.handler("mail", max_retry=1, backoff=["1ms"])
+async def mail(ctx: Context, payload: str) -> None:
+    ctx.log.warning("sends %s", payload)
+    ctx.progress(40, payload)
+    raise ValueError(payload)
+"""
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_of_a_worker_in_a_terminal(log_format: str, tmp_path: Path) -> None:
+    (tmp_path / "hostile_handlers.py").write_text(HANDLERS)
+    (tmp_path / "rediq.toml").write_text(f'[log]\nformat = "{log_format}"\nlevel = "debug"\n')
+    with (
+        standalone() as server,
+        closing(server.client()) as client,
+        Desk(server.url, client) as desk,
+    ):
+        rig = desk.queue("default")
+        rig.put(Task("mail", HOSTILE), Task("mail", id="stored"), Task("odd", HOSTILE))
+        stored = f"1|50|1|0|0||{IN_HEADER}|{escape_key(IN_HEADER)}|{IN_HEADER}|\n{HOSTILE}"
+        client.hset(rig.key("tasks"), "stored", stored.encode())
+        env = {
+            "REDIQ_URL": server.url,
+            "REDIQ_REDIS_NAMESPACE": NAMESPACE,
+            "METRICS_ENABLED": "false",
+            "FORCE_COLOR": "1",
+        }
+
+        words = ("worker", "start", "hostile_handlers", "--burst", "--burst-wait", "1s")
+        _, screen = in_terminal(*words, env=env, cwd=tmp_path)
+
+    assert b"owned" in screen
     assert stains(screen) == set()
 
 

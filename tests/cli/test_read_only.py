@@ -6,6 +6,7 @@ Every command is in one of the two tables below, so a new one has to say what it
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,14 +14,19 @@ from pathlib import Path
 import pytest
 import redis
 
+from rediq_cli.session import actor
 from rediq_cli.tree import NOUNS, load
-from rediq_core.admin import Role, acl_rules
+from rediq_core.admin import Conduct, Role, acl_rules
 from rediq_core.admin.acl import PASSWORD
+from rediq_core.model.operations import BulkOrder
 from rediq_core.model.schedule import Schedule
 from rediq_core.model.task import Task
+from rediq_core.model.where import parse_where
 from tests.support.cli import Ended, run
 from tests.support.desk import NAMESPACE, Desk, worker_row
 from tests.support.servers import Server, standalone
+from tests.support.waiting import wait_until
+from tests.support.workers import worker
 
 SECRET = "s3cret-for-tests"
 LEAVES = {leaf.help.path for noun in NOUNS.values() for leaf in load(noun).leaves.values()}
@@ -39,11 +45,11 @@ CHANGING = {
     "task reschedule": "task reschedule LATER --delay 5m",
     "task cancel": "task cancel LATER",
     "task delete": "task delete ID",
-    "task restore": "task restore ID",
+    "task restore": "task restore TRASHED",
     "task edit": "task edit ID --payload {}",
     "task import": "task import FILE --yes",
     "undo": "undo",
-    "op resume": "op resume op-0000000000000000000000",
+    "op resume": "op resume STOPPED",
     "schedule add": "schedule add nightly @daily mail --queue payment",
     "schedule run": "schedule run nightly",
     "schedule pause": "schedule pause nightly",
@@ -81,7 +87,7 @@ READING = {
     "why": "why payment",
     "events": "events",
     "doctor": "doctor",
-    "check": "check --dead 100",
+    "check": "check payment --dead 100",
     "worker list": "worker list",
     "worker inspect": "worker inspect WORKER",
     "schedule list": "schedule list",
@@ -90,7 +96,7 @@ READING = {
     "group list": "group list",
     "group inspect": "group inspect payment/mail/daily",
     "op list": "op list",
-    "op inspect": "op inspect op-0000000000000000000000",
+    "op inspect": "op inspect STOPPED",
     "audit": "audit",
     "stats": "stats",
     "metrics": "metrics",
@@ -133,6 +139,13 @@ class Place:
         desk.announce(worker_row(queues=("payment",)))
         nightly = Schedule.of("nightly", "@daily", Task("mail", queue="payment"))
         desk.admin.add_schedule(nightly, "ada@host")
+        (self.trashed,) = desk.pending("payment", 1, delay="2h")
+        self.undoable = desk.admin.move("delete", [self.trashed], by=actor()).operation
+        desk.pending("other", 2)
+        stop = threading.Event()
+        stop.set()
+        order = BulkOrder("cancel", "cancel", parse_where(["pending:other"]), "ada@host", "")
+        self.stopped = desk.admin.operations.carry_out(order, Conduct(stop=stop)).operation
         (folder / "tasks.jsonl").write_text(json.dumps({"type": "mail", "queue": "payment"}) + "\n")
         self.before = desk.everything()
 
@@ -141,6 +154,8 @@ class Place:
             "ID": self.dead,
             "LATER": self.later,
             "DONE": self.done,
+            "TRASHED": self.trashed,
+            "STOPPED": self.stopped,
             "WORKER": "w-1-a",
             "FILE": str(self.folder / "tasks.jsonl"),
             "NEW": str(self.folder / "new.toml"),
@@ -214,11 +229,7 @@ def test_each_command_that_reads_works_read_only_and_as_an_onlooker(
     assert place.is_unchanged()
 
 
-# `undo` and `op resume` find nothing to act on, so nothing is denied; `worker start` runs on.
-NOTHING_TO_DENY = {"undo", "op resume", "worker start", "task restore"}
-
-
-@pytest.mark.parametrize("path", [p for p in existing(CHANGING) if p not in NOTHING_TO_DENY])
+@pytest.mark.parametrize("path", [p for p in existing(CHANGING) if p != "worker start"])
 def test_an_onlookers_password_changes_nothing_and_says_what_is_denied(
     path: str, place: Place
 ) -> None:
@@ -231,6 +242,19 @@ def test_an_onlookers_password_changes_nothing_and_says_what_is_denied(
     assert ended.code == 5, (ended.out, ended.err)
     assert "denies this user" in ended.err
     assert "rediq config acl" in ended.err
+    assert place.is_unchanged()
+
+
+def test_a_worker_with_an_onlookers_password_names_what_is_denied_and_changes_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIQ_REDIS_NAMESPACE", NAMESPACE)
+    monkeypatch.setenv("METRICS_ENABLED", "false")
+    with worker(place.url(Role.READONLY)) as running:
+        wait_until(lambda: "denies this user the command" in running.log, "it says so", 20)
+        log = running.log
+
+    assert SECRET not in log
     assert place.is_unchanged()
 
 

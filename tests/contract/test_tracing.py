@@ -30,6 +30,8 @@ from rediq_core import (
     TracingMiddleware,
     Worker,
 )
+from rediq_core.admin import connect
+from rediq_core.model.where import parse_where
 from tests.contract.test_worker_inside import running
 from tests.support.waiting import await_until
 
@@ -218,6 +220,17 @@ def test_the_state_of_a_trace_arrives_whole(redis_url: str) -> None:
             "traceparent": f"00-{7:032x}-{9:016x}-01",
             "tracestate": STATE.to_header(),
         }
+
+
+def test_the_tasks_of_a_trace_are_found_by_its_id(redis_url: str) -> None:
+    with SyncClient(redis_url) as producer, connect(redis_url) as admin:
+        producer.enqueue(Task("async", "x"))
+        with TRACER.start_as_current_span("request") as request:
+            traced = producer.enqueue(Task("async", "x"))
+        trace_id = f"{request.get_span_context().trace_id:032x}"
+        found = admin.select(parse_where(["all", f"extra.traceparent:*{trace_id}*"]))
+
+    assert [task.id for task in found.tasks] == [traced]
 
 
 def test_who_does_not_trace_imports_nothing_of_it(redis_url: str) -> None:

@@ -24,6 +24,8 @@ from tests.support.desk import NAMESPACE, Desk
 from tests.support.waiting import await_until
 
 SIZE = (120, 35)
+# A screen that is waited for comes within a second; a machine under load may need more.
+SEE_S = 30.0
 ME = "ana@here"
 
 
@@ -74,14 +76,14 @@ class Driver:
 
     async def see(self, text: str) -> str:
         """Wait until a text is on the screen; returns the screen."""
-        await await_until(lambda: text in self.frame(), f"{text!r} on the screen:\n{self.frame()}")
+        await await_until(lambda: text in self.frame(), f"{text!r} on the screen", SEE_S)
         return self.frame()
 
     async def read_again(self) -> None:
         """Wait for a reading that began after now."""
         at = self.app.snapshot.seq
         self.app.poller.hurry()
-        await await_until(lambda: self.app.snapshot.seq > at + 1, "two more readings")
+        await await_until(lambda: self.app.snapshot.seq > at + 1, "two more readings", SEE_S)
 
 
 Open = Callable[..., AbstractAsyncContextManager[Driver]]
@@ -118,7 +120,7 @@ def open_dash(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Open:
         app = Dash(source_on(desk), options, hands=hands, reader=reader)
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)
-            await await_until(lambda: app.snapshot.seq > 0, "a first reading")
+            await await_until(lambda: app.snapshot.seq > 0, "a first reading", SEE_S)
             await pilot.pause()
             yield driver
 

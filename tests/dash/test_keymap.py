@@ -87,7 +87,7 @@ def test_a_command_is_the_command_line_that_it_names(line: str, command: str) ->
     [
         ("retry payment", "needs a state"),
         ("retry", "retry what?"),
-        ("retry active:payment", "was not retried"),
+        ("retry active:payment", "takes no active tasks"),
         ("flush dead:paymnet", "there is no queue"),
         ("delete dead:mail nokey:x", "nokey"),
         ("pause nowhere", "there is no queue"),

@@ -15,8 +15,6 @@ import redis
 
 from rediq_cli.dash import record
 from rediq_cli.dash import record_format as form
-from rediq_cli.dash.app import Dash
-from rediq_cli.dash.opening import DEADLINE_MS
 from rediq_cli.dash.record import Recorder, RecordingSource
 from rediq_cli.dash.record_format import LAST_MS
 from rediq_cli.dash.recording import Recording
@@ -388,8 +386,3 @@ def test_what_every_part_reads_can_be_recorded(
 def desk(redis_url: str, redis_client: redis.Redis) -> Iterator[Desk]:
     with Desk(redis_url, redis_client, is_read_only=False) as desk:
         yield desk
-
-
-def test_deadline_is_short_enough_for_a_person() -> None:
-    assert DEADLINE_MS <= 2_000
-    assert Dash.own_scopes == ()

@@ -94,6 +94,7 @@ async def test_a_server_that_does_not_let_us_in_is_named_with_a_next_step(
     assert "wrong" not in frame
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_loading_is_named(tmp_path: Path) -> None:
     slow_loading = ("--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
     with standalone() as server:
@@ -159,6 +160,7 @@ async def test_keys_are_answered_at_once_while_redis_answers_late(redis_url: str
     assert max(waits) < 2.0
 
 
+@pytest.mark.slow
 async def test_a_slow_redis_stretches_the_interval_and_is_shown(redis_url: str) -> None:
     with Proxy(redis_url) as proxy:
         app = dash_at(proxy.url, deadline_ms=5_000)

@@ -24,8 +24,16 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("scene", INSTALLATIONS)
+def cases() -> Iterator[object]:
+    """Yield every scene in every size; rare ones in rare sizes among the slow tests."""
+    for scene in INSTALLATIONS:
+        for size in SIZES:
+            is_rare = scene in ("huge", "wide") and size != (80, 24)
+            marks = [pytest.mark.slow] if is_rare else []
+            yield pytest.param(scene, size, id=f"{scene}-{size[0]}x{size[1]}", marks=marks)
+
+
+@pytest.mark.parametrize(("scene", "size"), list(cases()))
 async def test_views_look_as_they_did(
     scene: str, size: tuple[int, int], snapshot: SnapshotAssertion
 ) -> None:

@@ -150,6 +150,25 @@ def test_kill_9_of_the_supervisor_lets_its_children_finish(
     assert {len(client.get(task_id).timeline) for task_id in ids} == {1}
 
 
+@pytest.mark.slow
+def test_a_supervisor_that_dies_with_reports_unread_is_missed_all_the_same(
+    redis_url: str, client: SyncClient
+) -> None:
+    with worker(redis_url) as running:
+        wait_until(lambda: "is ready" in running.log, "ready", timeout_s=20)
+        (child,) = running.children()
+        os.kill(running.process.pid, signal.SIGSTOP)
+        # Each second the process reports what it finished; nobody reads it.
+        ids = [client.enqueue(Task("sleep", 0.5))]
+        while client.get(ids[0]).finished_ms + 1_500 > client.get(ids[-1]).finished_ms:
+            ids.append(client.enqueue(Task("sleep", 0.5)))
+            wait_until(lambda: all_completed(client, ids), "completed", timeout_s=20)
+        running.process.kill()
+        running.process.wait()
+        wait_until(lambda: "the supervisor is gone" in running.log, "it knows", timeout_s=20)
+        wait_until(lambda: not os.path.exists(f"/proc/{child}/exe"), "child gone", timeout_s=20)  # noqa: PTH110
+
+
 def test_process_handlers_run_in_processes_of_their_own(redis_url: str, client: SyncClient) -> None:
     with worker(redis_url) as running:
         ran_in = client.result(client.enqueue(Task("process", 0.0)), timeout=20)

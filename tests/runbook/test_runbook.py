@@ -27,14 +27,14 @@ ESSENTIAL = {
     "slowly": [r"(?m)^retried 16 tasks of dead:payment error:TimeoutError$"],
     "undo": [r"restored 12 tasks of flush dead:payment"],
     "died": [r"✗ lost +exports", r"was lost; recovered 2 tasks: 2 pending"],
-    "stop": [r"asked 1 running to stop", r"(?m)^ended: 1 cancelled$"],
+    "stop": [r"asked 1 running task of \w+ to stop", r"(?m)^ended: 1 cancelled$"],
     "redis": [
         r"answers in \d+\.\d ms",
         r"[\d,]+ ms +EVAL +by \S+ \(nightly-report\.py\), .* ago",
     ],
     "backlog": [r"notifications +● run +[1-9][\d,]+ .* (?:\dm \d+s|\d+s)$"],
     "nightly": [r"✓ completed +cron:nightly:\d+"],
-    "waits": [r"waits for task \w+ \(order:export, running, 43 %\)", r"→ rediq why \w+"],
+    "waits": [r"waits for task \w+ \(order:export, running, 43 ?%\)", r"→ rediq why \w+"],
     "colleague": [r"grace@\S+ +flush +12 +payment +dead:payment +stuck since Friday"],
 }
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from rediq_core.errors import RedisOutOfMemory
 from rediq_core.model.task import Task
+from rediq_core.scripts.call import Call
 from rediq_core.verbs.moves import MoveVerb
+from rediq_core.verbs.operations import write_record
+from rediq_core.verbs.presence import announce, give_orders, mark_lost
 from rediq_core.verbs.progress import ProgressReport, report_progress
+from tests.support.catalogue import OPERATION, ORDER, WORKER
 from tests.support.rig import Rig, completed, failed
+
+CALLS: dict[str, Callable[[Rig], Call[int]]] = {
+    "announce": lambda rig: announce(rig.space, WORKER),
+    "lost": lambda rig: mark_lost(rig.space, WORKER.id),
+    "order": lambda rig: give_orders(rig.space, "boss", [ORDER], is_journalled=True),
+    "record": lambda rig: write_record(rig.space, OPERATION),
+}
 
 
 @pytest.fixture
@@ -55,3 +66,15 @@ def test_operators_go_on(full_rig: Rig) -> None:
     assert full_rig.move(MoveVerb.CANCEL, "t1").words == ("moved",)
     assert full_rig.pause() is False
     assert full_rig.resume() is True
+
+
+@pytest.mark.parametrize("is_legacy", [False, True], ids=["Redis 7", "Redis 6"])
+@pytest.mark.parametrize("name", CALLS)
+def test_workers_are_seen_and_orders_and_operations_written(
+    full_rig: Rig, name: str, is_legacy: bool
+) -> None:
+    raw = CALLS[name](full_rig).raw(is_legacy=is_legacy)
+
+    full_rig.client.eval(raw.body, len(raw.keys), *raw.keys, *raw.args)
+
+    assert full_rig.client.exists(raw.keys[1]) == 1

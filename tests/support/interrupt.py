@@ -16,7 +16,7 @@ from tests.support.servers import engine
 
 WRITES = (
     *("HSET", "HDEL", "HSETNX", "HINCRBY", "HINCRBYFLOAT", "EXPIRE", "PERSIST", "RPUSH", "XADD"),
-    *("ZADD", "ZREM", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"),
+    *("DEL", "XDEL", "ZADD", "ZREM", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"),
 )
 BROKEN = "broken before write"
 _SHIM = """

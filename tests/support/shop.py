@@ -33,10 +33,11 @@ from rediq_core.model.operations import BulkOrder
 from rediq_core.model.schedule import Schedule
 from rediq_core.model.task import Task
 from rediq_core.model.where import parse_where
+from rediq_core.scripts.call import Space
 from rediq_core.verbs.exchange import Settled
 from rediq_core.verbs.groups import declare_groups
 from rediq_core.verbs.limits import declare_limits
-from rediq_core.verbs.presence import announce_commands, lost_commands, note_commands
+from rediq_core.verbs.presence import announce, mark_lost, note_beside
 from tests.support.desk import NAMESPACE, Desk, worker_row
 from tests.support.rig import Worker, completed, settled, unknown_type
 from tests.support.standing import NOON_MS, Moment, standing
@@ -45,6 +46,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 QUEUES = ("payment", "shipping", "notifications", "reports", "video", "empty", "drained")
 PAYER, MAILER, LOST = "web1-4711-3fa9", "web2-988-07c1", "web3-17-b2d0"
+STOPPED = "web4-52-9e01"
 DECLINED = ("CardDeclined", "card declined")
 BROKEN = ("ValueError", "ungültiger Betrag: 支払い")
 SLOW = ("ReadTimeout", "bank.example did not answer")
@@ -327,17 +329,13 @@ def _announce(shop: Shop) -> None:
             **common,
         ),
         worker_row(LOST, host="web3", pid=17, queues=("payment",), started_ms=started_ms, **common),
+        worker_row(STOPPED, host="web4", pid=52, state="stopped", queues=(), busy=0, **common),
     )
-    client = shop.desk.client
-    for row, age_ms in zip(rows, (400, 900, 14 * MINUTE_MS), strict=True):
-        for command in announce_commands(NAMESPACE, row, now_ms=NOON_MS - age_ms):
-            client.execute_command(*command)
-    recovered = [
-        *lost_commands(NAMESPACE, LOST),
-        *note_commands(NAMESPACE, LOST, "2 tasks recovered"),
-    ]
-    for command in recovered:
-        client.execute_command(*command)
+    for row, age_ms in zip(rows, (400, 900, 14 * MINUTE_MS, 2_000), strict=True):
+        shop.desk.send(announce(Space(NAMESPACE, NOON_MS - age_ms), row))
+    now = Space(NAMESPACE, NOON_MS)
+    shop.desk.send(mark_lost(now, LOST))
+    shop.desk.send(note_beside(now, LOST, "2 tasks recovered"))
 
 
 def _fix_streams(client: redis.Redis) -> None:

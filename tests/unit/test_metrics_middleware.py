@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from rediq_core import Context, MetricsMiddleware, Snooze, Task
+from rediq_core import Context, Member, MetricsMiddleware, Snooze, Task
 from rediq_core.testing import context
 from tests.support.clock import ManualClock
 
@@ -85,6 +85,18 @@ async def test_what_ended_a_run_is_counted_as_the_worker_does(
         assert scene.series("rediq_task_error") == 0
     else:
         assert scene.value("rediq_task_error_total", **of, error=named) == 1
+
+
+async def test_each_member_of_a_group_is_counted() -> None:
+    scene = Scene()
+    ctx = context("pay", queue="q")
+    ctx.set_members([Member(ctx.task, None), Member(context("pay", queue="q").task, None)])
+
+    await scene.run(ctx, took_s=1.0)
+
+    of = {"queue": "q", "type": "pay"}
+    assert scene.value("rediq_task_processed_total", **of) == 2
+    assert scene.value("rediq_task_processing_duration_sum", **of) == 2
 
 
 async def test_a_thousand_types_and_errors_are_a_hundred_and_the_rest() -> None:

@@ -27,7 +27,7 @@ class Help(ModalScreen[None]):
         """Show the table of keys."""
         view = TextView(id="help")
         view.title = (Span("Keys", "title"),)
-        view.note = (Span("esc close · j k scroll", "dim"),)
+        view.note = (Span("* changes something · esc close · j k scroll", "dim"),)
         yield view
 
     def on_mount(self) -> None:
@@ -43,7 +43,7 @@ def help_lines(scopes: Sequence[Scope]) -> list[Line]:
     for scope, keys in help_rows(scopes):
         lines.append((Span(f" {scope.value}", "head+bold"),))
         for key in keys:
-            mark = "  changes something" if key.is_write else ""
-            lines.append((Span(f"   {key.label:<14}", "key"), Span(key.text), Span(mark, "warn")))
+            mark = Span(" * ", "warn") if key.is_write else Span("   ")
+            lines.append((mark, Span(f"{key.label:<14}", "key"), Span(key.text)))
         lines.append(EMPTY)
     return lines

@@ -36,6 +36,17 @@ from rediq_cli.output.neutralise import safe
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import WorkerView
 
+# States by how likely somebody wants to see their tasks first.
+_OPENED = (
+    TaskState.PENDING,
+    TaskState.ACTIVE,
+    TaskState.RETRY,
+    TaskState.DEAD,
+    TaskState.DELAYED,
+    TaskState.WAITING,
+    TaskState.COMPLETED,
+    TaskState.CANCELLED,
+)
 _SEVERITY_ROLES = {Severity.CRITICAL: "bad", Severity.WARNING: "warn", Severity.NOTE: ""}
 
 
@@ -297,10 +308,7 @@ class Overview(QueueActs):
 
 def state_to_open(row: QueueRow) -> TaskState:
     """Return the state whose tasks a person most likely wants to see first."""
-    for state in (TaskState.PENDING, TaskState.ACTIVE, TaskState.RETRY, TaskState.DEAD):
-        if row.count(state):
-            return state
-    return TaskState.PENDING
+    return next((state for state in _OPENED if row.count(state)), TaskState.PENDING)
 
 
 def matches(row: QueueRow, text: str) -> bool:

@@ -40,8 +40,9 @@ local function apply(name, value)
     local new = values[at]
     if (old[at] or nil) ~= new then
       has_changed = true
-      if new then redis.call('HSET', k_policy, field, new) else redis.call('HDEL', k_policy, field) end
+      -- First: a repeat of what stopped in between would find the new step and nothing to do.
       if name == 'aging' then redis.call('HSET', k_policy, 'rescore', 'start') end
+      if new then redis.call('HSET', k_policy, field, new) else redis.call('HDEL', k_policy, field) end
     end
   end
   if name == 'rate' and value == '' then redis.call('HDEL', k_policy, 'tokens', 'tokens_ms') end

@@ -23,9 +23,11 @@ if not old[1] and there >= tonumber(a_most) then return {6, now, 0} end
 local due = redis.call('ZSCORE', k_schedules_due, a_name)
 if old[3] then due = '+inf' elseif timing ~= a_timing or due == 'inf' then due = nil end
 if not due and a_due == '0' then return {7, now, rev} end
+-- Of one that is there the due time comes first, so that a repeat still sees that the timing is another.
+if old[1] then redis.call('ZADD', k_schedules_due, due or a_due, a_name) end
 redis.call('HSET', k_schedules, a_name, a_source .. '|' .. a_rev .. '|' .. a_timing .. '|' .. a_json,
   a_name .. '|task', a_task)
-redis.call('ZADD', k_schedules_due, due or a_due, a_name)
+if not old[1] then redis.call('ZADD', k_schedules_due, due or a_due, a_name) end
 if is_same then return {3, now, rev} end
 redis.call('HSET', k_schedules, a_name .. '|set', int(now) .. '|' .. a_by)
 if a_by ~= '' then
