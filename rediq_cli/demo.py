@@ -128,9 +128,6 @@ def _quantile(ordered: Sequence[int], share: float) -> int:
 def run_demo(session: Session, *, orders: int, rate: float, seed: str) -> Report:
     """Place orders, wait until all are settled, and report.
 
-    What watches the traffic instead of waiting for its end would stand where `_drive` is called:
-    server and worker run for as long as that takes, and `_place` is the traffic.
-
     Raises:
         ConfigError: The examples are not here, or the orders did not settle in time.
     """
