@@ -35,7 +35,7 @@ def worker_listing(terminal: Terminal) -> Listing[WorkerView]:
             worker.id,
             f"{worker.host}:{worker.pid}",
             state_cell(worker.state, terminal),
-            ", ".join(worker.queues),
+            ", ".join(worker.queues) or None,
             f"{worker.busy}/{worker.concurrency}",
             worker.processed,
             worker.failed,
