@@ -16,7 +16,7 @@ from rediq_cli.dash.commands import parse
 from rediq_cli.dash.hands import Hands, Reader
 from rediq_cli.dash.options import DashOptions
 from rediq_cli.dash.source import RedisSource
-from rediq_cli.dash.widgets import sheet
+from rediq_cli.dash.widgets import sheet, table
 from rediq_core.admin import Admin, connect
 from rediq_core.admin.meter import MeteredLink
 from rediq_core.client import SyncClient
@@ -108,6 +108,7 @@ def source_on(desk: Desk) -> RedisSource:
 def open_dash(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Open the dashboard on the desk's server; questions take keys at once."""
     monkeypatch.setattr(sheet, "GUARD_S", 0.0)
+    monkeypatch.setattr(table, "SLIP_S", 0.0)
 
     @asynccontextmanager
     async def opened(*, size: tuple[int, int] = SIZE, **changes: object) -> AsyncIterator[Driver]:

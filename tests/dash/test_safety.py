@@ -11,7 +11,7 @@ from rediq_cli.dash.deeds import Deed, Outcome, Tier, tier_of
 from rediq_cli.dash.hands import Hands
 from rediq_cli.dash.keymap import KEYS
 from rediq_cli.dash.view_model import Trouble, ViewName
-from rediq_cli.dash.widgets import sheet
+from rediq_cli.dash.widgets import sheet, table
 from rediq_cli.dash.widgets.prompt import Prompt
 from rediq_cli.dash.widgets.sheet import Answer, Question, Sheet
 from rediq_core.admin import MoveVerb
@@ -147,6 +147,39 @@ async def test_a_reading_between_key_and_answer_leads_no_deed_to_another_queue(
         await dash.press("y")
         await dash.see("retried 2 tasks of dead:mail")
     assert desk.admin.queue("album").counts[_S.DEAD] == 3
+
+
+async def test_a_row_that_a_reading_put_under_the_cursor_is_no_target(
+    desk: Desk, open_dash: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.dead("mail", 2)
+    async with open_dash() as dash:
+        await dash.command("dead mail")
+        await dash.see("rows 1")
+        monkeypatch.setattr(table, "SLIP_S", 3_600.0)
+        aimed = dash.app.view.targets()[0].id  # type: ignore[union-attr]
+        desk.admin.move(MoveVerb.DELETE, [aimed], by="bob@there")
+        await dash.read_again()
+        await dash.press("r")
+        await dash.see("The row under the cursor has just left; nothing was done.")
+    assert desk.admin.queue("mail").counts[_S.DEAD] == 1
+
+
+async def test_marks_that_have_left_do_not_give_way_to_the_cursor(
+    desk: Desk, open_dash: Open
+) -> None:
+    desk.dead("mail", 3)
+    async with open_dash() as dash:
+        await dash.command("dead mail")
+        await dash.see("rows 1")
+        marked = dash.app.view.targets()[0].id  # type: ignore[union-attr]
+        await dash.press("space")
+        await dash.see("marked 1")
+        desk.admin.move(MoveVerb.DELETE, [marked], by="bob@there")
+        await dash.read_again()
+        await dash.press("r")
+        await dash.see("What was marked has left the list; nothing was done.")
+    assert desk.admin.queue("mail").counts[_S.DEAD] == 2
 
 
 async def test_what_comes_after_the_question_is_not_touched(desk: Desk, open_dash: Open) -> None:

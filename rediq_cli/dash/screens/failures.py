@@ -81,7 +81,7 @@ class Failures(Listed):
 
     def target(self) -> Failure | None:
         """Return the cause under the cursor."""
-        row = self.table.cursor
+        row = next(iter(self.meant(self.table)), None)
         return row if isinstance(row, Failure) else None
 
     def on_table_opened(self, message: Table.Opened) -> None:

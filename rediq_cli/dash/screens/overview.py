@@ -274,10 +274,9 @@ class Overview(QueueActs):
     def targets(self) -> list[QueueRow]:
         """Return the marked queues, else the one under the cursor or that needs attention."""
         if self.attention.has_focus:
-            found = self.attention.cursor
-            return [row for row in self.queues.rows if found and row.name == found.subject]
-        row = self.queues.cursor
-        return self.queues.marked or ([row] if row is not None else [])
+            subjects = {found.subject for found in self.meant(self.attention)}
+            return [row for row in self.queues.rows if row.name in subjects]
+        return self.meant(self.queues)
 
     def unmark(self) -> bool:
         """Take the marks away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -62,9 +63,8 @@ class Schedules(Listed):
 
     def _ask(self, make: Callable[[ScheduleView], Wish]) -> None:
         """Ask for a deed on the schedule under the cursor."""
-        row = self.table.cursor
-        if isinstance(row, ScheduleView):
-            self.ask(lambda: make(row))
+        for row in self.meant(self.table)[:1]:
+            self.ask(partial(make, row))
 
     def action_run_now(self) -> None:
         """Enqueue an occurrence now."""

@@ -45,13 +45,18 @@ class TaskActs(View):
         )
 
     def _wish(self, action: Action, on_tasks: Callable[[list[TaskView]], Deed]) -> None:
-        tasks = self.targets()
-        if not tasks:
-            self.post_message(self.Said("There is no task here.", "warn"))
-        elif self.is_all:
+        self._wish_for(self.targets(), action, on_tasks)
+
+    def _wish_for(
+        self,
+        tasks: list[TaskView],
+        action: Action,
+        on_tasks: Callable[[list[TaskView]], Deed],
+    ) -> None:
+        if tasks and self.is_all:
             where = self.matching()
             self.ask(lambda: task_deeds.on_all(action, where))
-        else:
+        elif tasks:
             self.ask(lambda: on_tasks(tasks))
 
     def action_again(self) -> None:
@@ -60,7 +65,7 @@ class TaskActs(View):
         state = self.matching().state or (tasks[0].state if tasks else None)
         verb = task_deeds.again_verb(state) if state is not None else ""
         action = ACTIONS[verb or "retry"]
-        self._wish(action, lambda tasks: task_deeds.again(tasks, self.source_words()))
+        self._wish_for(tasks, action, lambda tasks: task_deeds.again(tasks, self.source_words()))
 
     def action_cancel(self) -> None:
         """Cancel; running ones are asked to stop."""

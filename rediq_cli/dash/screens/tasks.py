@@ -83,7 +83,7 @@ class Tasks(TaskActs):
         is_same = (mine.queue, mine.state, mine.filter) == (place.queue, place.state, place.filter)
         if not is_same:
             self._start, self._is_tail, self._list = 0, False, None
-            self.table.unmark()
+            self.table.clear()
             self.table.columns = list(COLUMNS_BY_STATE[place.state] if place.queue else ANY_COLUMNS)
             self.table.sort_title = ""
         if place.task_id != mine.task_id:
@@ -289,8 +289,7 @@ class Tasks(TaskActs):
         """Return the open task if the drawer has the focus, else the marked, else the cursor's."""
         if self.drawer.has_focus and self.drawer.task_view is not None:
             return [self.drawer.task_view]
-        row = self.table.cursor
-        return self.table.marked or ([row] if row is not None else [])
+        return self.meant(self.table)
 
     def matching(self) -> Where:
         """Return what picks everything that is listed."""

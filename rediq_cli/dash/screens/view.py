@@ -8,7 +8,7 @@ anything itself. To add a view: subclass `View`, name it in `ViewName` and in `s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from textual.containers import Container
 from textual.message import Message
@@ -19,7 +19,10 @@ from rediq_cli.dash.view_model import Demand, Place, Snapshot, ViewName
 from rediq_cli.dash.widgets.bars import Tab
 from rediq_cli.dash.widgets.lines import EMPTY, Line
 from rediq_cli.dash.widgets.look import Look
+from rediq_cli.dash.widgets.table import Table
 from rediq_core.errors import RediqError
+
+R = TypeVar("R")
 
 
 class Scene(NamedTuple):
@@ -103,6 +106,15 @@ class View(Container):
             self.post_message(self.Said(reason_of(error), "warn"))
             return
         self.post_message(self.Asked(wish))
+
+    def meant(self, table: Table[R]) -> list[R]:
+        """Return the marked rows, else the one under the cursor; none where that is in doubt."""
+        doubt = table.doubt()
+        if doubt:
+            self.post_message(self.Said(doubt, "warn"))
+            return []
+        row = table.cursor
+        return table.marked or ([row] if row is not None else [])
 
     def unmark(self) -> bool:
         """Take the marks away; returns False if there were none."""

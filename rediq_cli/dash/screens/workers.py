@@ -74,9 +74,7 @@ class Workers(View):
 
     def targets(self) -> list[WorkerView]:
         """Return the marked workers, else the one under the cursor; those that are gone not."""
-        row = self.table.cursor
-        rows = self.table.marked or ([row] if row is not None else [])
-        live = [worker for worker in rows if worker.state not in GONE]
+        live = [worker for worker in self.meant(self.table) if worker.state not in GONE]
         if not live:
             self.post_message(self.Said("No live worker is meant.", "warn"))
         return live

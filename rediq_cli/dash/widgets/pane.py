@@ -18,6 +18,7 @@ from rediq_cli.dash.widgets.lines import EMPTY, Line, fill, framed
 
 if TYPE_CHECKING:
     from rediq_cli.dash.widgets.palette import Palette
+    from rediq_core.clock import Clock
 
 
 class Pane(Widget):
@@ -113,6 +114,11 @@ class Pane(Widget):
         """The colours of the theme in use."""
         return cast("HasPalette", self.app).palette
 
+    @property
+    def monotonic_s(self) -> float:
+        """Time on the monotonic clock."""
+        return cast("HasPalette", self.app).clock.monotonic()
+
     def on_resize(self) -> None:
         """Draw at the new size."""
         self.redraw()
@@ -130,3 +136,4 @@ class HasPalette:
     """What a pane needs of its app."""
 
     palette: Palette
+    clock: Clock

@@ -17,12 +17,17 @@ from rediq_cli.dash.keymap import Scope, bindings
 from rediq_cli.dash.widgets.columns import GUTTER, Column, Placed, arrange, gap_of, row_line
 from rediq_cli.dash.widgets.lines import EMPTY, Line, Span, cut, fill, overlay
 from rediq_cli.dash.widgets.look import Look
+from rediq_cli.dash.widgets.moving import Moving
 from rediq_cli.dash.widgets.pane import Pane
 
 R = TypeVar("R")
 
+# A row that came under the cursor by a reading is no target for so long, in seconds: the key was
+# meant for the row that stood there.
+SLIP_S = 0.4
 
-class Table(Pane, Generic[R], can_focus=True):
+
+class Table(Moving, Pane, Generic[R], can_focus=True):
     """Rows with a cursor.
 
     Attributes:
@@ -100,6 +105,8 @@ class Table(Pane, Generic[R], can_focus=True):
         # cursor over lines that are there already.
         self._layout: tuple[list[Placed[R]], Look] | None = None
         self._cells: dict[str, tuple[R, Line]] = {}
+        self._slipped_s = float("-inf")
+        self._has_lost_marks = False
 
     # What is shown.
 
@@ -129,6 +136,11 @@ class Table(Pane, Generic[R], can_focus=True):
         return max(self.inner_height - self._header_lines, 1)
 
     @property
+    def last(self) -> int:
+        """Place of the last row."""
+        return len(self.rows) - 1
+
+    @property
     def _header_lines(self) -> int:
         return 1 if self.has_header and self.inner_height > 1 else 0
 
@@ -140,11 +152,30 @@ class Table(Pane, Generic[R], can_focus=True):
         self._arrange_rows()
         self._at = self._find(before, old_keys, old_at)
         self._offset += self._at - old_at if before and before == self.cursor_key else 0
-        self.marks = set(self._keys) if self.is_all else self.marks & set(self._keys)
+        left = set(self._keys) if self.is_all else self.marks & set(self._keys)
+        self._has_lost_marks |= bool(self.marks) and not left
+        self.marks = left
         self._clamp()
         self.redraw()
         if self.cursor_key != before:
+            if before:
+                self._slipped_s = self.monotonic_s
             self.post_message(self.Moved(self, is_by_hand=False))
+
+    def clear(self) -> None:
+        """Forget all rows and marks, as when another list is shown."""
+        self.rows, self._keys, self._source = [], [], ()
+        self.marks, self.is_all, self._has_lost_marks = set(), False, False
+        self._at = self._offset = 0
+
+    def doubt(self) -> str:
+        """Return why what is meant may not be what was seen, once; "" if there is no doubt."""
+        if self._has_lost_marks:
+            self._has_lost_marks = False
+            return "What was marked has left the list; nothing was done."
+        if not self.marks and self.monotonic_s - self._slipped_s < SLIP_S:
+            return "The row under the cursor has just left; nothing was done."
+        return ""
 
     def _arrange_rows(self) -> None:
         column = self._sort_column()
@@ -224,7 +255,7 @@ class Table(Pane, Generic[R], can_focus=True):
 
     def move_to(self, at: int) -> None:
         """Put the cursor on a row by its place; beyond the ends it stays at the end."""
-        before = self._at
+        before, self._has_lost_marks = self._at, False
         self._at = at
         self._clamp()
         self.redraw()
@@ -238,43 +269,12 @@ class Table(Pane, Generic[R], can_focus=True):
         self.move_to(self._keys.index(key))
         return True
 
-    def _step(self, rows: int) -> None:
+    def step(self, rows: int) -> None:
+        """Go down by some rows, up if negative, and tell when that leads beyond the ends."""
         target = self._at + rows
         if target < 0 or target >= len(self.rows):
             self.post_message(self.EdgeReached(self, is_end=rows > 0))
         self.move_to(target)
-
-    def action_down(self) -> None:
-        """Go down by one row."""
-        self._step(1)
-
-    def action_up(self) -> None:
-        """Go up by one row."""
-        self._step(-1)
-
-    def action_half_down(self) -> None:
-        """Go down by half a screen."""
-        self._step(max(self.visible_rows // 2, 1))
-
-    def action_half_up(self) -> None:
-        """Go up by half a screen."""
-        self._step(-max(self.visible_rows // 2, 1))
-
-    def action_page_down(self) -> None:
-        """Go down by a screen."""
-        self._step(self.visible_rows)
-
-    def action_page_up(self) -> None:
-        """Go up by a screen."""
-        self._step(-self.visible_rows)
-
-    def action_first(self) -> None:
-        """Go to the first row."""
-        self.move_to(0)
-
-    def action_last(self) -> None:
-        """Go to the last row."""
-        self.move_to(len(self.rows) - 1)
 
     def action_open(self) -> None:
         """Open the row under the cursor."""
