@@ -29,7 +29,7 @@ SEED ?= 1
 # More arguments for pytest, rediq demo or rediq bench.
 ARGS ?=
 
-.PHONY: help install dev demo test test-all test-acl chaos check bench screenshots format lock clean reference
+.PHONY: help install dev demo test test-all test-acl chaos reliability check bench screenshots format lock clean reference
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ test-acl: $(DEV_STAMP) ## Run the suites as the Redis users that rediq config ac
 
 chaos: $(DEV_STAMP) ## Break everything for a while; TOPOLOGY=standalone, sentinel or cluster, SECONDS=60, SEED=1
 	@$(BIN)/python -m tests.chaos --topology $(TOPOLOGY) --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+reliability: $(DEV_STAMP) ## Make every fault of docs/reliability.md, and write what was measured; ARGS="--only R2"
+	@$(BIN)/python -m tests.faults.reliability $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, format, types, import contracts
 	$(BIN)/ruff check .

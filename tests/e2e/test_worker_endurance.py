@@ -14,6 +14,7 @@ import pytest
 
 from rediq_core import SyncClient, Task, TaskState
 from tests.support.cli import run
+from tests.support.figures import figure
 from tests.support.guarded import as_operator
 from tests.support.waiting import wait_until
 from tests.support.workers import Worker, worker
@@ -90,6 +91,8 @@ def test_a_loop_that_stands_still_for_three_leases_costs_no_duplicate(
         ids = start_all(client, *[Task("block", 1.8, timeout="60s") for _ in range(2)])
         wait_until(lambda: all_completed(client, ids), "all completed", timeout_s=20)
 
+    duplicates = sum(len(run_) - 1 for run_ in kinds(client, ids))
+    figure("W6", "runs twice while blocked for 3 leases", duplicates, "runs", at_most=0)
     assert kinds(client, ids) == [["completed"]] * 2
 
 
@@ -140,7 +143,9 @@ def stop_amid_work(client: SyncClient, running: Worker, grace_s: float) -> None:
     assert running.process.wait(grace_s + 10) == 0
     took_s = time.monotonic() - began
 
-    assert grace_s <= took_s <= grace_s + 2.5
+    assert grace_s <= took_s
+    over_s = took_s - grace_s
+    figure("W5", f"exit after a grace of {grace_s:g} s and", over_s, "s", at_most=2.0)
     views = [client.get(task_id) for task_id in ids]
     assert {(v.state, v.attempts, v.losses) for v in views} == {(TaskState.PENDING, 0, 0)}
     assert {kind for run_ in kinds(client, ids) for kind in run_} == {"released"}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from rediq_core import SyncClient, Task, TaskState
+from tests.support.figures import figure, percentile
 from tests.support.servers import Server, standalone
 from tests.support.waiting import wait_until
 from tests.support.workers import worker
@@ -36,9 +37,13 @@ def test_a_killed_server_comes_back_and_nothing_is_lost(server: Server) -> None:
         ids = client.enqueue_many([Task("sleep", 0.02) for _ in range(400)])
         wait_until(lambda: client.get(ids[30]).state is TaskState.COMPLETED, "under way")
         server.restart()
+        up_ms = time.time_ns() // 1_000_000
         wait_until(lambda: completed_once(client, ids), "all completed", timeout_s=40)
+        claims_ms = [client.get(i).timeline[-1].claimed_ms for i in ids]
 
         assert running.process.poll() is None
+        resumed_ms = min(at_ms for at_ms in claims_ms if at_ms >= up_ms) - up_ms
+        figure("R1", "server answers to the first claim", resumed_ms / 1_000, "s", at_most=1.5)
         assert {entry.kind for i in ids for entry in client.get(i).timeline} == {"completed"}
 
 
@@ -62,14 +67,19 @@ def test_a_whole_worker_killed_is_recovered_after_its_lease(server: Server) -> N
         ids = client.enqueue_many([Task("sleep", 2.0) for _ in range(16)])
         wait_until(lambda: all(client.get(i).state is TaskState.ACTIVE for i in ids), "active")
         children = lost.children()
+        killed_ms = time.time_ns() // 1_000_000
         lost.process.kill()
         for pid in children:
             os.killpg(pid, signal.SIGKILL)
         wait_until(lambda: completed_once(client, ids), "all completed", timeout_s=25)
 
-        kinds = [[entry.kind for entry in client.get(i).timeline] for i in ids]
+        runs = [client.get(i).timeline for i in ids]
+        kinds = [[entry.kind for entry in run] for run in runs]
         assert all(kind in (["completed"], ["lost", "completed"]) for kind in kinds)
-        assert sum("lost" in kind for kind in kinds) <= 10
+        waits_ms = [run[-1].claimed_ms - killed_ms for run in runs if run[0].kind == "lost"]
+        assert 0 < len(waits_ms) <= 10
+    # A lease of 10 s, and up to a renewal of it had gone by when the worker was killed.
+    figure("W2", "kill of all to running again, max", max(waits_ms) / 1_000, "s", at_most=11.5)
 
 
 @pytest.mark.slow
@@ -130,5 +140,5 @@ def test_tasks_of_a_killed_process_run_again_within_a_second(server: Server) -> 
             wait_until(lambda p=pid: len({*running.children()} - {p}) == 2, "replaced")
 
     assert len(waits_ms) == 30
-    assert max(waits_ms) <= 1_000, sorted(waits_ms)
-    print(f"kill to running again: p50 {sorted(waits_ms)[15]} ms, max {max(waits_ms)} ms")
+    figure("W1", "kill to running again, p50", percentile(waits_ms, 0.5) / 1_000, "s", at_most=0.3)
+    figure("W1", "kill to running again, p99", percentile(waits_ms, 0.99) / 1_000, "s", at_most=1)
