@@ -12,6 +12,7 @@ import pytest
 
 from rediq_core import Client, RediqError, Task, TaskState
 from rediq_core.connection.router import slot_of
+from rediq_core.errors import TaskNotFound
 from rediq_core.keys import queue_key
 from tests.support.figures import figure
 from tests.support.servers import Cluster, SentinelGroup, Server, cluster_3_3, sentinel_group
@@ -75,7 +76,7 @@ async def unfinished(client: Client, ids: list[str], within_s: float) -> tuple[i
         for task_id in ids:
             try:
                 view = await client.get(task_id)
-            except RediqError:
+            except TaskNotFound:
                 found["lost"] += 1
                 continue
             found[view.state.value] += 1
@@ -203,6 +204,9 @@ async def test_queues_of_other_shards_go_on_while_a_shard_is_gone(cluster: Clust
     spared = tuple(queue for queue in QUEUES if owner(cluster, queue) is not victim)
     with ready_worker(cluster.url) as running:
         async with Client(cluster.url, deadline=1.0) as client:
+            # A client that has looked up a task of a queue once needs the list of queues no more.
+            for queue in spared:
+                assert await client.get(await client.enqueue(Task("sleep", 0.0, queue=queue)))
             for gone in (*shard, victim):
                 gone.kill()
             producers = Producers(client, spared)
