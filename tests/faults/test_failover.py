@@ -127,8 +127,8 @@ async def test_sentinels_promote_and_no_call_fails(
 
     how = request.node.callspec.id
     worst_s = max(producers.worst_s.values())
-    assert producers.errors == []
-    figure("R2", f"{how}: errors surfaced of {producers.calls.total()} calls", 0, "errors")
+    errors, calls = len(producers.errors), producers.calls.total()
+    figure("R2", f"{how}: errors surfaced of {calls:,} calls", errors, "errors", at_most=0)
     figure("R2", f"{how}: fault to promotion", promoted_s, "s")
     figure("R2", f"{how}: acknowledged tasks that the new master does not have", lost, "tasks")
     figure("R2", f"{how}: tasks run again", twice, "tasks")
@@ -180,9 +180,9 @@ async def test_a_cluster_promotes_and_no_call_fails_while_other_queues_go_on(
         assert running.process.poll() is None
     victim.start()
 
-    assert producers.errors == []
     worst_s = producers.worst_s
-    figure("R3", f"errors surfaced of {producers.calls.total()} calls", 0, "errors")
+    errors, calls = len(producers.errors), producers.calls.total()
+    figure("R3", f"errors surfaced of {calls:,} calls", errors, "errors", at_most=0)
     figure("R3", "kill to promotion", promoted_s, "s")
     figure("R3", "acknowledged tasks that the new master does not have", lost, "tasks")
     figure("R3", "tasks run again", twice, "tasks")

@@ -59,7 +59,8 @@ def test_one_poison_task_among_a_thousand_costs_none_of_the_others(
     views = [client.get(task_id) for task_id in ids]
     crashes = client.get(poison).losses
     figure("W11", "crashes until the poison is dead", crashes, "crashes", at_most=3)
-    figure("W11", "good tasks of 1,000 that died", 0, "tasks", at_most=0)
+    died = sum(view.state is TaskState.DEAD for view in views)
+    figure("W11", "good tasks of 1,000 that died", died, "tasks", at_most=0)
     charged = sum("lost" in [entry.kind for entry in view.timeline] for view in views)
     figure("W11", "good tasks that were lost along and ran again", charged, "tasks")
     assert crashes == 3
@@ -89,12 +90,11 @@ def test_nonsense_written_by_hand_is_dead_and_ends_no_worker(
         wait_until(lambda: left() == 0, "all were taken", 20)
         dead = queue_key("rediq", "default", "dead")
         wait_until(lambda: redis_client.zcard(dead) >= len(damaged), "all are dead", 20)
-        assert running.process.poll() is None
-        assert "replacing it" not in running.log
+        ended = int(running.process.poll() is not None) + running.log.count("replacing it")
 
     errors = [client.get(task_id).error for task_id in ids[: len(damaged)]]
     assert all("E002" in error for error in errors), errors
-    figure("W13", "exits of processes", 0, "exits", at_most=0)
+    figure("W13", "exits of processes", ended, "exits", at_most=0)
 
 
 def test_an_unknown_type_is_taken_once_and_not_again(
@@ -163,16 +163,17 @@ def test_a_queue_paused_a_hundred_times_claims_nothing_while_paused(
 
     admin = connect(redis_url)
     woken_ms: list[float] = []
+    claims = 0
     with worker(redis_url):
         client.result(client.enqueue(Task("sleep", 0.0)), timeout=20)
         for _ in range(100):
             admin.pause("default", by="ada@host")
             task_id = client.enqueue(Task("sleep", 0.0))
-            assert client.get(task_id).state is TaskState.PENDING
+            claims += client.get(task_id).state is not TaskState.PENDING
             began = time.monotonic()
             admin.resume("default", by="ada@host")
             wait_until(lambda i=task_id: completed(client, [i]), "woken", 10)
             woken_ms.append((time.monotonic() - began) * 1_000)
     admin.close()
-    figure("S12", "claims while paused, of 100 pauses", 0, "claims", at_most=0)
+    figure("S12", "claims while paused, of 100 pauses", claims, "claims", at_most=0)
     figure("S12", "resume to completed, p50", percentile(woken_ms, 0.5), "ms", at_most=100)
