@@ -64,7 +64,7 @@ def test_what_runs_finishes_while_the_heir_already_works(
 ) -> None:
     running = configured(tmp_path, redis_url, max_tasks_per_child=2, concurrency=2)
     try:
-        slow = client.enqueue(Task("sleep", 1.5, priority=0))
+        slow = client.enqueue(Task("sleep", 5.0, priority=0))
         wait_until(lambda: client.get(slow).state is TaskState.ACTIVE, "active", timeout_s=20)
         quick = client.enqueue_many([Task("pid") for _ in range(3)])
         wait_until(lambda: all_completed(client, quick), "done by the heir", timeout_s=20)
@@ -77,7 +77,7 @@ def test_what_runs_finishes_while_the_heir_already_works(
             )
             draining = next(w for w in admin.workers() if w.state == "draining")
         assert draining.note == "recycled: it has taken its share of 2 tasks"
-        assert client.result(slow, timeout=10) == {"slept": 1.5}
+        assert client.result(slow, timeout=10) == {"slept": 5.0}
         wait_until(lambda: len(running.children()) == 1, "the old one ended")
     finally:
         running.close()
