@@ -11,6 +11,7 @@ import pytest
 from rediq_cli import demo_full
 from rediq_cli.demo_full import FullReport
 from tests.support.cli import in_terminal, run
+from tests.support.terminal import Terminal
 
 RIGHT = ("orders paid", "2 shipped", "2 shipped", True)
 WRONG = ("never paid", "1 timeout", "1 shipped", False)
@@ -81,3 +82,12 @@ def test_what_the_example_needs_is_named_with_how_to_get_it(
     assert ended.code == 2
     assert ended.err.startswith("E014 the order system's API needs uvicorn.\n")
     assert "make demo ARGS=--full" in ended.err
+
+
+@pytest.mark.slow
+def test_on_a_terminal_the_dashboard_opens_over_live_orders(home: dict[str, str]) -> None:
+    with Terminal("demo", env=home, size=(120, 35)) as terminal:
+        terminal.shows("live", "inventory", "payment")
+        terminal.type("\x03")
+        assert terminal.wait() == 0
+    assert b"The demo is over" in terminal.screen
