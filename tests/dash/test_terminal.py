@@ -70,7 +70,7 @@ def test_hostile_data_writes_nothing_but_our_own_sequences(
         for view, word in (
             ("3", "HOST:PID"),
             ("4", "CRON"),
-            ("5", "CAUSE"),
+            ("5", "FIRST"),
             ("6", "fragmentation"),
             ("7", "KIND"),
             ("2", "TRY"),

@@ -58,7 +58,8 @@ class Terminal:
             stdout=self._theirs,
             stderr=self._theirs,
             cwd=cwd or ROOT,
-            env=clean_environment(env),
+            # The terminal has a size of its own, whatever runs the tests says.
+            env=clean_environment({"COLUMNS": "", "LINES": "", **(env or {})}),
             start_new_session=True,
             preexec_fn=self._take,
         )
