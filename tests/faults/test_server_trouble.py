@@ -80,6 +80,7 @@ def test_a_full_server_refuses_new_tasks_and_the_queue_drains(server: Server) ->
 # What happens to data.
 
 
+@pytest.mark.slow
 def test_a_wiped_server_ends_no_worker_and_takes_new_work(server: Server) -> None:
     with SyncClient(server.url) as client, ready(server.url) as running:
         children = running.children()

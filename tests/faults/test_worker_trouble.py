@@ -32,6 +32,7 @@ def completed(client: SyncClient, ids: list[str]) -> bool:
     return all(client.get(task_id).state is TaskState.COMPLETED for task_id in ids)
 
 
+@pytest.mark.slow
 def test_sigterm_ends_an_idle_worker_at_once(redis_url: str) -> None:
     took_s = []
     for _ in range(3):
