@@ -14,8 +14,6 @@ import time
 import redis
 
 MIGRATE_TIMEOUT_MS = 120_000
-# Slots that are under way at once.
-BATCH = 16
 
 
 def move_slots(source: int, target: int, slots: range, masters: list[int]) -> float:
@@ -34,30 +32,18 @@ def move_slots(source: int, target: int, slots: range, masters: list[int]) -> fl
     giving, taking = clients[source], clients[target]
     others = [client for port, client in clients.items() if port not in (source, target)]
     began = time.monotonic()
-    for first in range(0, len(slots), BATCH):
-        batch = slots[first : first + BATCH]
-        # Each node writes its configuration to disk once for all commands that it finds waiting.
-        _set(taking, batch, "IMPORTING", ids[source])
-        _set(giving, batch, "MIGRATING", ids[target])
-        for slot in batch:
-            while keys := giving.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
-                for key in keys:  # one by one: the most half-moved states
-                    giving.execute_command(
-                        "MIGRATE", "127.0.0.1", target, key, 0, MIGRATE_TIMEOUT_MS
-                    )
+    for slot in slots:
+        taking.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", ids[source])
+        giving.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", ids[target])
+        while keys := giving.execute_command("CLUSTER GETKEYSINSLOT", slot, 10):
+            for key in keys:  # one by one: the most half-moved states
+                giving.execute_command("MIGRATE", "127.0.0.1", target, key, 0, MIGRATE_TIMEOUT_MS)
         for client in (taking, giving, *others):
-            _set(client, batch, "NODE", ids[target])
+            client.execute_command("CLUSTER SETSLOT", slot, "NODE", ids[target])
     took_s = time.monotonic() - began
     for client in clients.values():
         client.close()
     return took_s
-
-
-def _set(client: redis.Redis, slots: range, state: str, node: bytes) -> None:
-    pipe = client.pipeline(transaction=False)
-    for slot in slots:
-        pipe.execute_command("CLUSTER SETSLOT", slot, state, node)
-    pipe.execute()
 
 
 def main(source: str, target: str, first: str, last: str, masters: str) -> None:
