@@ -37,6 +37,11 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 def command_lines(document: Path) -> Iterator[list[str]]:
-    """Yield the words behind `rediq` of every command line in a document."""
+    """Yield the words behind `rediq` of every command in a document, also of each in a pipe."""
     for line in _COMMAND.findall(document.read_text()):
-        yield shlex.split(line, comments=True)[1:]
+        words = shlex.split(line, comments=True)
+        while words:
+            end = words.index("|") if "|" in words else len(words)
+            if words[0] == "rediq":
+                yield words[1:end]
+            words = words[end + 1 :]
