@@ -28,7 +28,7 @@ from rediq_core.worker.plan import MetricsPlan
 from rediq_core.worker.seat import Seat
 
 log = logging.getLogger("rediq.metrics")
-# Seconds between questions whether Redis answers, and for an answer: away is seen within 3 s.
+# Seconds for which an answer whether Redis is there is good, and for that answer.
 PROBE_S: Final = 1.0
 PROBE_DEADLINE_S: Final = 2.0
 # Seconds for which numbers of queues are good.
@@ -50,9 +50,8 @@ async def serve_monitoring(desk: Desk) -> None:
     monitor = Monitor(desk, SYSTEM_CLOCK)
     server = HttpServer(monitor.pages())
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(monitor.watch_redis())
-            group.create_task(listen(server, desk.plan.metrics))
+        await listen(server, desk.plan.metrics)
+        await asyncio.get_running_loop().create_future()  # until cancelled
     finally:
         await server.aclose()
 
@@ -90,6 +89,8 @@ class Monitor:
         self.is_connected = False
         self._desk = desk
         self._clock = clock
+        self._probing = asyncio.Lock()
+        self._probed_at_s = float("-inf")
         self._reading = asyncio.Lock()
         self._views: list[QueueView] = []
         self._read_at_s = float("-inf")
@@ -104,18 +105,20 @@ class Monitor:
             "/scale": self._scale,
         }
 
-    async def watch_redis(self) -> None:
-        """Ask Redis for its time until cancelled."""
-        while True:
-            try:
-                await self._desk.link.command("TIME", deadline_s=PROBE_DEADLINE_S)
-            except RediqError as error:
-                if self.is_connected:
-                    log.warning("Redis does not answer: %s", error.message)
-                self.is_connected = False
-            else:
-                self.is_connected = True
-            await asyncio.sleep(PROBE_S)
+    async def probe(self) -> bool:
+        """Ask Redis for its time, at most once a second: nobody asks while nobody looks."""
+        async with self._probing:
+            if self._clock.monotonic() - self._probed_at_s > PROBE_S:
+                try:
+                    await self._desk.link.command("TIME", deadline_s=PROBE_DEADLINE_S)
+                except RediqError as error:
+                    if self.is_connected:
+                        log.warning("Redis does not answer: %s", error.message)
+                    self.is_connected = False
+                else:
+                    self.is_connected = True
+                self._probed_at_s = self._clock.monotonic()
+            return self.is_connected
 
     def stalled(self) -> list[str]:
         """Return the task processes whose fetch loop stands still."""
@@ -131,10 +134,10 @@ class Monitor:
         return [seat for seat in self._desk.seats if seat.pid and seat.is_ready]
 
     async def _health(self) -> Answer:
-        return self._verdict(is_good=self.is_connected and not self.stalled())
+        return self._verdict(is_good=await self.probe() and not self.stalled())
 
     async def _ready(self) -> Answer:
-        is_good = self.is_connected and bool(self._seats()) and not self._desk.is_stopping()
+        is_good = await self.probe() and bool(self._seats()) and not self._desk.is_stopping()
         return self._verdict(is_good=is_good)
 
     async def _live(self) -> Answer:
@@ -154,7 +157,7 @@ class Monitor:
 
     async def _metrics(self) -> Answer:
         views: list[QueueView] = []
-        if self.is_connected:
+        if await self.probe():
             with suppress(RediqError):
                 views = await self._queues()
         tables = [seat.table for seat in self._seats() if seat.table is not None]

@@ -38,6 +38,8 @@ from rediq_core.worker.desk import Desk
 log = logging.getLogger("rediq.schedules")
 # Longest seconds between looks: a new or changed schedule is seen within it, for one small read.
 LOOK_S: Final = 1.0
+# The same while there is no schedule at all: the first one may begin so much later.
+NONE_LOOK_S: Final = 5.0
 # Seconds after which what Redis refused is tried again.
 RETRY_S: Final = 0.5
 # Pages of due schedules in one turn; with more of them the next turn comes at once.
@@ -128,7 +130,7 @@ class Scheduler:
             page = await self._executor.run(read_due(self._space, start=start))
             if not page.schedules:
                 if not page.next_ms:
-                    return LOOK_S
+                    return NONE_LOOK_S
                 return max(min((page.next_ms - page.now_ms) / 1000, LOOK_S), 0.001)
             done = await self._deal_with(page)
             start += len(page.schedules) - done

@@ -18,7 +18,7 @@ from rediq_core.model.task import Task
 from rediq_core.scripts.call import Call
 from rediq_core.scripts.executor import AsyncExecutor
 from rediq_core.verbs.schedule import declare
-from rediq_core.worker.scheduler import LOOK_S, Scheduler
+from rediq_core.worker.scheduler import LOOK_S, NONE_LOOK_S, Scheduler
 from tests.support.rig import Rig
 from tests.support.schedules import MINUTE_MS, SECOND_MS, Planner, schedule
 from tests.support.servers import Cluster, Server
@@ -104,7 +104,7 @@ async def test_each_due_time_is_enqueued_and_the_queue_is_registered(
 async def test_it_sleeps_until_the_next_due_time_but_looks_each_second(
     planner: Planner, executor: Breaking
 ) -> None:
-    assert await turn(planner, executor) == LOOK_S
+    assert await turn(planner, executor) == NONE_LOOK_S
     planner.put(schedule())
     planner.rig.now_ms = int(planner.due_at("tick") or 0) - 250
 
