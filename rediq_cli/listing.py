@@ -67,6 +67,8 @@ def list_selection(session: Session, where: Where, *, limit: int, budget: int) -
     elif not search.is_complete:
         more = "--limit" if search.hits >= limit else "--scan"
         session.say.note(f"{coverage}, {count(search.hits, 'hit')}. More: {more} N")
+    elif search.scanned > search.hits:
+        session.say.note(f"{coverage}, {count(search.hits, 'hit')}.")
 
 
 def _list_named(session: Session, where: Where) -> None:

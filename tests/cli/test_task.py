@@ -40,7 +40,7 @@ def test_list_picks_by_terms_and_says_how_much_it_looked_at(rediq: Rediq, desk: 
     none = rediq("task", "list", "mail", "payload.n:77")
     cut = rediq("task", "list", "mail", "payload.n:7", "--scan", "5")
 
-    assert (ended.out, ended.err) == (f"{ids[7]}\n", "")
+    assert (ended.out, ended.err) == (f"{ids[7]}\n", "scanned 30 of 30, 1 hit.\n")
     assert none.code == 0
     assert none.err == "No task of mail payload.n:77; scanned 30 of 30.\n"
     assert cut.err == "No task of mail payload.n:77; scanned 5 of 30.\n".replace("77", "7")
