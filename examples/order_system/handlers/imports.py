@@ -13,7 +13,7 @@ from rediq_core import Client, Context
 
 mux = shop_mux()
 # How long the pretended look at one line takes, in seconds.
-LINE_S = 0.02
+LINE_S = 0.05
 
 
 @mux.handler(IMPORT)
