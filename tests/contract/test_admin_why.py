@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from rediq_core.admin import Answer, Reason, Weight
+from rediq_core.admin.why import why_task
 from rediq_core.errors import QueueNotFound
 from rediq_core.model.task import Task
 from rediq_core.verbs.moves import MoveVerb
@@ -61,6 +62,18 @@ def test_a_task_that_can_start_is_the_first_in_line(desk: Desk) -> None:
     assert only(behind).text == "it is 2nd of 2 in line"
     assert behind.place is not None
     assert (behind.place.position, behind.place.total, behind.place.eta_ms) == (2, 2, None)
+
+
+def test_a_task_that_a_worker_takes_while_it_is_looked_at_starts_in_this_moment(desk: Desk) -> None:
+    (task_id,) = put(desk, mail())
+    alive(desk)
+    seen = desk.admin.task(task_id)
+    desk.queue("mail").worker("w-1-a#1").claim(1)
+
+    found = only(why_task(desk.admin.access, seen))
+
+    assert (found.code, found.weight) == ("next", Weight.FINE)
+    assert found.text == "it starts in this moment"
 
 
 def test_a_place_in_line_has_a_time_at_the_present_rate(desk: Desk) -> None:
