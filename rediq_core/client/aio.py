@@ -117,6 +117,8 @@ class Client(AsyncSchedules):
         """Send what is waiting, then close the connections; safe to call twice."""
         while self._sending:
             await asyncio.gather(*self._sending, return_exceptions=True)
+            # What has ended leaves by a callback, for which gather need not wait.
+            await asyncio.sleep(0)
         if self._owns_link:
             await self._executor.link.aclose()
 
