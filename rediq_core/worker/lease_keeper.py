@@ -66,6 +66,7 @@ class LeaseKeeper:
     ) -> None:
         self.queues = tuple(queues)
         self.is_connected = False
+        self._complaints: dict[str, str] = {}
         self._executor = executor
         self._space = space
         self._lease_ms = lease_ms
@@ -91,12 +92,20 @@ class LeaseKeeper:
         self.is_connected = False
         for queue, reply in zip(self.queues, replies, strict=True):
             if isinstance(reply, RediqError):
-                log.warning("cannot renew leases of %s: %s", queue, reply.message)
+                self._complain(queue, reply.message)
                 waits.append(_RETRY_S)
                 continue
+            if self._complaints.pop(queue, ""):
+                log.info("leases of %s are renewed again", queue)
             self.is_connected = True
             waits.append(await self._after(queue, reply))
         return max(min(waits), 0.01)
+
+    def _complain(self, queue: str, why: str) -> None:
+        # It is tried several times a second: said once, and again when the reason is another.
+        if self._complaints.get(queue) != why:
+            self._complaints[queue] = why
+            log.warning("cannot renew leases of %s: %s", queue, why)
 
     async def _after(self, queue: str, renewed: Renewed) -> float:
         self._minute = keys.minute_of(renewed.now_ms)
