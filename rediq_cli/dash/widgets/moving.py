@@ -2,61 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Protocol
 
-class Moving:
-    """What moves; a table says how.
 
-    Attributes:
-        visible_rows: Rows that fit.
-        last: Place of the last row.
-    """
+class Rows(Protocol):
+    """What has a cursor that moves through rows."""
 
     @property
     def visible_rows(self) -> int:
         """Rows that fit."""
-        raise NotImplementedError
 
     @property
     def last(self) -> int:
         """Place of the last row."""
-        raise NotImplementedError
 
     def step(self, rows: int) -> None:
         """Go down by some rows, up if negative."""
-        raise NotImplementedError
 
     def move_to(self, at: int) -> None:
         """Go to a row by its place."""
-        raise NotImplementedError
 
-    def action_down(self) -> None:
+
+class Moving:
+    """The actions of these keys, for widgets that are `Rows`."""
+
+    def action_down(self: Rows) -> None:
         """Go down by one row."""
         self.step(1)
 
-    def action_up(self) -> None:
+    def action_up(self: Rows) -> None:
         """Go up by one row."""
         self.step(-1)
 
-    def action_half_down(self) -> None:
+    def action_half_down(self: Rows) -> None:
         """Go down by half a screen."""
         self.step(max(self.visible_rows // 2, 1))
 
-    def action_half_up(self) -> None:
+    def action_half_up(self: Rows) -> None:
         """Go up by half a screen."""
         self.step(-max(self.visible_rows // 2, 1))
 
-    def action_page_down(self) -> None:
+    def action_page_down(self: Rows) -> None:
         """Go down by a screen."""
         self.step(self.visible_rows)
 
-    def action_page_up(self) -> None:
+    def action_page_up(self: Rows) -> None:
         """Go up by a screen."""
         self.step(-self.visible_rows)
 
-    def action_first(self) -> None:
+    def action_first(self: Rows) -> None:
         """Go to the first row."""
         self.move_to(0)
 
-    def action_last(self) -> None:
+    def action_last(self: Rows) -> None:
         """Go to the last row."""
         self.move_to(self.last)
