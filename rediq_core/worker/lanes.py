@@ -113,6 +113,8 @@ class Lane:
         self._held_there = 0  # tasks of unknown types, as last read
         self._held_asked = 0  # how many there were when we last asked for ours and got none
         self._asks_types = False
+        # A marker came after the last request, whose reply may know nothing of what it is about.
+        self._is_woken = False
         # By how much the server's clock is ahead of ours, as of the last reply.
         self._ahead_ms = 0
         self.renew_life()
@@ -150,6 +152,7 @@ class Lane:
     def request(self, want: int, now_ms: int, *, is_solo: bool) -> Call[ExchangeReply]:
         """Build the next request: settle what there is, claim up to `want`."""
         self._seq += 1
+        self._is_woken = False
         settles = self.results[:MAX_SETTLE]
         self._sent = len(settles)
         histogram = ""
@@ -184,7 +187,7 @@ class Lane:
         if self._asks_types and not reply.claimed:
             self._held_asked = reply.held
         is_full = want > 0 and len(reply.claimed) >= min(want, MAX_CLAIM)
-        self.may_have = is_full or self._held_there not in (0, self._held_asked)
+        self.may_have = is_full or self._is_woken or self._held_there not in (0, self._held_asked)
         self.look_at_s = loop_s + IDLE_LOOK_S
         if reply.due_ms:
             wait_s = max(reply.due_ms - reply.now_ms, 0) / 1000
@@ -240,5 +243,7 @@ class Lane:
     def wake(self, *, is_marker: bool) -> None:
         """Believe that there may be something: a marker came, or it is time to look."""
         self.may_have = True
-        if not is_marker:
+        if is_marker:
+            self._is_woken = True
+        else:
             self._held_asked = 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from rediq_core import SyncClient, Task, TaskState
+from rediq_core.worker.lanes import IDLE_LOOK_S
 from tests.support.waiting import wait_until
 from tests.support.workers import worker
 
@@ -36,6 +37,16 @@ def test_runs_handlers_of_both_modes_and_keeps_results(redis_url: str, client: S
 
         assert client.result(slept, timeout=20) == {"slept": 0.01}
         assert isinstance(client.result(thread, timeout=20), int)
+
+
+def test_a_task_enqueued_on_the_result_of_the_last_one_is_seen_at_once(
+    redis_url: str, client: SyncClient
+) -> None:
+    # Its marker meets the reply to the exchange that settled the last one. Whoever forgets it looks
+    # again after IDLE_LOOK_S, 20 s.
+    with worker(redis_url):
+        for _ in range(400):
+            client.result(client.enqueue(Task("sleep", 0.0)), timeout=IDLE_LOOK_S / 2)
 
 
 def test_failures_retry_then_die_with_their_error(redis_url: str, client: SyncClient) -> None:

@@ -89,3 +89,23 @@ def test_a_run_is_counted_for_its_minute_and_for_the_parent() -> None:
         1,
     )
     assert lane.tallies.take() == []
+
+
+def test_a_marker_that_overtakes_a_reply_is_not_forgotten() -> None:
+    lane = lane_with(SetClock(0))
+    lane.request(1, 0, is_solo=False)
+
+    lane.wake(is_marker=True)  # of a task that came after the request was answered
+    lane.take(reply_at(1), 1, 0.0)
+
+    assert lane.may_have
+
+
+def test_a_marker_is_spent_by_the_next_request() -> None:
+    lane = lane_with(SetClock(0))
+    lane.wake(is_marker=True)
+
+    lane.request(1, 0, is_solo=False)
+    lane.take(reply_at(1), 1, 0.0)
+
+    assert not lane.may_have
