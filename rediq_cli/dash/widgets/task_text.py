@@ -7,6 +7,7 @@ one costs what a screen costs. Nothing is ever decoded but JSON.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -214,9 +215,12 @@ def error(task: TaskView, look: Look, width: int) -> list[Line]:
 
 
 def wrapped(text: str, width: int, lines: int) -> list[str]:
-    """Break a sentence between words, at most so many lines; what is left is cut with a mark."""
+    """Break a sentence between words, at most so many lines; what is left is cut with a mark.
+
+    Next steps that errors set apart by several spaces are set apart by a dot.
+    """
     shown = [""]
-    for word in safe(text).split():
+    for word in re.sub(" {2,}", " · ", safe(text).strip()).split():
         longer = f"{shown[-1]} {word}".strip()
         if cells(longer) <= width or len(shown) == lines:
             shown[-1] = longer
