@@ -9,16 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import Phase
 
-from rediq_core.errors import RediqError
-from rediq_core.scripts import loader
-from tests.contract.test_verbs_mutants import Mutant
 from tests.support.group_machine import GroupMachine
+from tests.support.playing import FOUND, Mutant, planted, play
 from tests.support.rig import Rig
 
-FOUND = (AssertionError, ExceptionGroup, RediqError)
 MUTANTS = {
     "what is left of a group is forgotten": Mutant(
         "exchange",
@@ -38,21 +34,6 @@ MUTANTS = {
 }
 
 
-def play(rig: Rig, *, stories: int, steps: int, phases: tuple[Phase, ...]) -> None:
-    machine = type("GroupsOnServer", (GroupMachine,), {"rig": rig})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=stories,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.fixture
 def rig(redis_url: str, redis_client: redis.Redis) -> Iterator[Rig]:
     rig = Rig(redis_url, redis_client)
@@ -61,32 +42,18 @@ def rig(redis_url: str, redis_client: redis.Redis) -> Iterator[Rig]:
 
 
 def test_groups_keep_their_promises(rig: Rig) -> None:
-    play(rig, stories=15, steps=30, phases=(Phase.generate, Phase.shrink))
+    play(GroupMachine, rig, stories=15, steps=30)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_groups_keep_their_promises_over_many_stories(rig: Rig) -> None:
-    play(rig, stories=200, steps=50, phases=(Phase.generate, Phase.shrink))
-
-
-@pytest.fixture
-def mutant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    mistake = MUTANTS[request.getfixturevalue("name")]
-    assert loader.load(mistake.script).body.count(mistake.right) == 1, "the script has changed"
-    read = loader._read
-    monkeypatch.setattr(
-        loader, "_read", lambda path: read(path).replace(mistake.right, mistake.wrong)
-    )
-    loader.load.cache_clear()
-    yield
-    loader.load.cache_clear()
+    play(GroupMachine, rig, stories=200, steps=50)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", MUTANTS)
-@pytest.mark.usefixtures("mutant")
 def test_a_mistake_in_a_script_is_found(name: str, rig: Rig) -> None:
-    with pytest.raises(FOUND):
-        play(rig, stories=150, steps=40, phases=(Phase.generate,))
+    with planted(MUTANTS[name]), pytest.raises(FOUND):
+        play(GroupMachine, rig, stories=150, steps=40, phases=(Phase.generate,))

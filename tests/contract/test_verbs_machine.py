@@ -5,34 +5,15 @@ Hypothesis plays `tests.support.machine` and shrinks what goes wrong to the shor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from tests.support.machine import QueueMachine
+from tests.support.playing import play
 from tests.support.rig import Rig
 from tests.support.servers import Cluster
-
-EVERY_PHASE = (Phase.generate, Phase.shrink)
-
-
-def play(rig: Rig, *, stories: int, steps: int, phases: Sequence[Phase] = EVERY_PHASE) -> None:
-    """Play stories of so many steps on one server."""
-    machine = type("QueueOnServer", (QueueMachine,), {"rig": rig})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=stories,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
 
 
 @pytest.fixture
@@ -52,15 +33,15 @@ def cluster_rig(cluster_server: Cluster, cluster_url: str) -> Iterator[Rig]:
 
 
 def test_the_verbs_agree_with_the_model(rig: Rig) -> None:
-    play(rig, stories=100, steps=60)
+    play(QueueMachine, rig, stories=100, steps=60)
 
 
 @pytest.mark.cluster
 def test_the_verbs_agree_with_the_model_on_a_cluster(cluster_rig: Rig) -> None:
-    play(cluster_rig, stories=25, steps=60)
+    play(QueueMachine, cluster_rig, stories=25, steps=60)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_verbs_agree_with_the_model_over_many_stories(rig: Rig) -> None:
-    play(rig, stories=400, steps=80)
+    play(QueueMachine, rig, stories=400, steps=80)

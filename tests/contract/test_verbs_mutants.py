@@ -6,31 +6,15 @@ the script as loaded, and the model must disagree within the stories of an every
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import pytest
 import redis
 from hypothesis import Phase
 
-from rediq_core.errors import RediqError
-from rediq_core.scripts import loader
-from tests.contract.test_verbs_machine import play
+from tests.support.machine import QueueMachine
+from tests.support.playing import FOUND, Mutant, planted, play
 from tests.support.rig import Rig
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-# How a mistake shows: the model disagrees, in one place or several, or a script fails.
-FOUND = (AssertionError, ExceptionGroup, RediqError)
-
-
-class Mutant(NamedTuple):
-    """A mistake: in this script, this text, replaced by that."""
-
-    script: str
-    right: str
-    wrong: str
-
 
 MUTANTS = {
     "a settle needs no token": Mutant(
@@ -69,27 +53,13 @@ MUTANTS = {
 }
 
 
-@pytest.fixture
-def mutant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    mistake = MUTANTS[request.getfixturevalue("name")]
-    assert loader.load(mistake.script).body.count(mistake.right) == 1, "the script has changed"
-    read = loader._read
-    monkeypatch.setattr(
-        loader, "_read", lambda path: read(path).replace(mistake.right, mistake.wrong)
-    )
-    loader.load.cache_clear()
-    yield
-    loader.load.cache_clear()
-
-
 @pytest.mark.parametrize("name", MUTANTS)
-@pytest.mark.usefixtures("mutant")
 def test_a_mistake_in_a_script_is_found(
     name: str, redis_url: str, redis_client: redis.Redis
 ) -> None:
     rig = Rig(redis_url, redis_client)
 
-    with pytest.raises(FOUND):
-        play(rig, stories=250, steps=60, phases=[Phase.generate])
+    with planted(MUTANTS[name]), pytest.raises(FOUND):
+        play(QueueMachine, rig, stories=250, steps=60, phases=[Phase.generate])
 
     rig.close()
