@@ -71,6 +71,7 @@ def watch_in_a_thread(ctx: SyncContext) -> str:
 
 @mux.handler("thread:deaf")
 def hear_nothing_in_a_thread(ctx: SyncContext, seconds: float) -> int:
+    ctx.progress(1, "deaf from now on")
     threading.Event().wait(seconds)
     return os.getpid()
 

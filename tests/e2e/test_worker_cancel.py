@@ -44,9 +44,9 @@ def start(client: SyncClient, kind: str, *args: object, **options: object) -> st
     return task_id
 
 
-def start_and_watch(client: SyncClient, kind: str) -> str:
-    """Return when the handler itself has said that it runs."""
-    task_id = start(client, kind)
+def start_and_watch(client: SyncClient, kind: str, *args: object, **options: object) -> str:
+    """Return when the handler itself has said that it runs: a claimed one may not have begun."""
+    task_id = start(client, kind, *args, **options)
     wait_until(lambda: client.get(task_id).progress is not None, "watching")
     return task_id
 
@@ -97,7 +97,7 @@ def test_a_plain_handler_sees_the_flag_and_the_reason(
 
 
 def test_a_thread_that_looks_away_is_left_alone_until_it_ends(client: SyncClient) -> None:
-    task_id = start(client, "thread:deaf", 1.0)
+    task_id = start_and_watch(client, "thread:deaf", 1.0)
 
     client.cancel(task_id)
     view, _ = ended(client, task_id)
@@ -159,7 +159,7 @@ def test_force_gives_up_a_deaf_thread_and_its_process_is_replaced(
     running: tuple[Server, Worker], client: SyncClient
 ) -> None:
     before = running[1].children()
-    task_id = start(client, "thread:deaf", 20.0, timeout="100s")
+    task_id = start_and_watch(client, "thread:deaf", 20.0, timeout="100s")
 
     client.cancel(task_id, force=True)
     view, took_s = ended(client, task_id)

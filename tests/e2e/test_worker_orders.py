@@ -197,6 +197,7 @@ def test_cancel_exits_6_if_some_will_not_end(
     rediq: Rediq, client: SyncClient, running: Worker
 ) -> None:
     task_id = start(client, "thread:deaf", 3.0, timeout="100s")
+    wait_until(lambda: client.get(task_id).progress is not None, "begun")
 
     ended = rediq("task", "cancel", task_id, "--wait", "--timeout", "300ms", "--json")
 
