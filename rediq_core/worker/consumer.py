@@ -30,6 +30,7 @@ from rediq_core.worker.lanes import Lane
 from rediq_core.worker.marker import MarkerListener
 from rediq_core.worker.slots import DRAINING, PAUSED, RUNNING, SlotTable
 from rediq_core.worker.solitude import Solitude
+from rediq_core.worker.stocktaking import find_forgotten
 
 log = logging.getLogger("rediq.worker")
 # Longest sleep, in seconds: the parent's watchdog wants to see turns.
@@ -96,7 +97,7 @@ class Consumer:
         self._loop = asyncio.get_running_loop()
         self._channels: dict[str, AsyncChannel] = {}
         wake_keys = {keys.queue_key(namespace, lane.queue, "wake"): lane for lane in lanes}
-        self._listener = MarkerListener(link, wake_keys, self._on_marker)
+        self._listener = MarkerListener(link, wake_keys, self._on_marker, self._on_fault)
         self._bell = asyncio.Event()
         # What was claimed and not handed over: a lane, a task, and the others of its group.
         self._batch: list[tuple[Lane, ClaimedTask, Sequence[ClaimedTask]]] = []
@@ -140,6 +141,9 @@ class Consumer:
         self._listener.start()
         try:
             while self._is_claiming or self._begun is not None or not self.is_drained:
+                for lane in self.lanes:
+                    if lane.is_unsure and self._begun is None:
+                        await self._take_stock(lane)
                 turn = self._next_turn()
                 if turn is None:
                     self._hand_over()
@@ -237,6 +241,26 @@ class Consumer:
         if reply.deliver:
             await self._hooks.deliver(lane.queue, reply.deliver)
 
+    async def _take_stock(self, lane: Lane) -> None:
+        """Hand back what a failover left in this life's name; no exchange is under way."""
+        known = lane.unsettled() | self._executor.tasks_of(lane)
+        for at, first, others in self._batch:
+            if at is lane:
+                known |= {first.id, *(task.id for task in others)}
+        try:
+            releases = await find_forgotten(
+                self._link, lane.book_keys, lane.life, known, lane.server_ms()
+            )
+        except RedisUnavailable:
+            return  # away once more: the next exchange tries again
+        except RediqError as error:
+            releases = []
+            log.error("queue %s: %s", lane.queue, error)  # noqa: TRY400  # its own text says all
+        lane.is_unsure = False
+        if releases:
+            log.warning("%s settles of %s were lost by Redis", len(releases), lane.queue)
+            lane.hand_back_forgotten(releases)
+
     def _spend(self, claims: int) -> None:
         self._claims_left -= claims
         if self._claims_left <= 0:
@@ -313,7 +337,9 @@ class Consumer:
                 log.warning("still no Redis: %s", again.message)
             else:
                 log.info("connected to Redis again")
-                return
+                break
+        for lane in self.lanes:
+            lane.is_unsure |= self._channel(lane) is channel
 
     def _channel(self, lane: Lane) -> AsyncChannel:
         # A Cluster keeps queues on different nodes; elsewhere one connection serves all.
@@ -332,6 +358,12 @@ class Consumer:
             self._begin_now()
         self.ring()
         return True
+
+    def _on_fault(self) -> None:
+        """The listener lost its connection: whoever answers next may know less than the last."""
+        for lane in self.lanes:
+            lane.is_unsure = True
+        self.ring()
 
     def _begin_now(self) -> None:
         """Write the next exchange from where the marker is read, turns of the loop earlier."""

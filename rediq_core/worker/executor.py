@@ -171,6 +171,15 @@ class Executor:
         """How many slots run something."""
         return len(self.slots) - len(self._free)
 
+    def tasks_of(self, lane: Lane) -> set[str]:
+        """Ids of what runs for a lane, members of groups among them."""
+        return {
+            task.id
+            for slot in self.slots
+            if slot.lane is lane and slot.task is not None
+            for task in (slot.task, *slot.others)
+        }
+
     def dispatch(self, lane: Lane, task: ClaimedTask, others: Sequence[ClaimedTask] = ()) -> None:
         """Hand a task, or the members of a group, to a free slot."""
         if task.type not in lane.registry:

@@ -75,6 +75,7 @@ class Lane:
         suspects: Tasks that wait to run alone.
         credit: Balance of the weighted round robin.
         is_doubted: The keeper found no lease; the next exchange says whether it is lost.
+        is_unsure: Redis was away, and may have come back without the last settles.
         pause_until_s: Loop time until which Redis refusing it is not asked again.
         histogram: Counts for the queue's minute, by field, that were not sent yet.
         tallies: Counts for the parent, by type.
@@ -100,6 +101,7 @@ class Lane:
         self.suspects = 0
         self.credit = 0
         self.is_doubted = False
+        self.is_unsure = False
         self.pause_until_s = 0.0
         self.histogram: dict[str, int] = {}
         self.tallies = Tallies()
@@ -129,6 +131,11 @@ class Lane:
         """Number of the last request; part of the tokens of what it claimed."""
         return self._seq
 
+    @property
+    def life(self) -> str:
+        """The present incarnation, as tokens name it."""
+        return f"{self._worker_id}#{self.incarnation}"
+
     def renew_life(self) -> None:
         """Begin a new incarnation: what the old one held is not ours any more."""
         self.incarnation += 1
@@ -138,7 +145,7 @@ class Lane:
         self._asker = Asker(
             self._space,
             self.queue,
-            f"{self._worker_id}#{self.incarnation}",
+            self.life,
             self._lease_ms,
             self.plan.retention,
         )
@@ -234,6 +241,28 @@ class Lane:
     def wake_key(self) -> str:
         """Key of the queue's wake list."""
         return keys.queue_key(self._space.namespace, self.queue, "wake")
+
+    def unsettled(self) -> set[str]:
+        """Ids of what has ended and was not settled yet."""
+        return {settled.id for settled in self.results}
+
+    def hand_back_forgotten(self, releases: Sequence[Settled]) -> None:
+        """Settle what this life holds on record and does not know."""
+        self.results += releases
+        self.held += len(releases)
+
+    @property
+    def book_keys(self) -> tuple[str, str]:
+        """Keys of the queue's claims and tries."""
+        namespace = self._space.namespace
+        return (
+            keys.queue_key(namespace, self.queue, "claims"),
+            keys.queue_key(namespace, self.queue, "tries"),
+        )
+
+    def server_ms(self) -> int:
+        """The server's time, as of the last reply."""
+        return self._clock.now_ms() + self._ahead_ms
 
     def refuse(self, until_s: float) -> None:
         """Redis refused the request and did nothing: wait, then send the same settles again."""

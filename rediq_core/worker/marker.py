@@ -29,7 +29,11 @@ class MarkerListener:
     """
 
     def __init__(
-        self, link: AsyncLink, lanes: Mapping[str, Lane], on_marker: Callable[[Lane], bool]
+        self,
+        link: AsyncLink,
+        lanes: Mapping[str, Lane],
+        on_marker: Callable[[Lane], bool],
+        on_fault: Callable[[], None],
     ) -> None:
         """Prepare to listen.
 
@@ -38,10 +42,12 @@ class MarkerListener:
             lanes: Wake key to lane.
             on_marker: Told of a marker as soon as it is read; returns False if it cannot be used
                 now. Must not raise.
+            on_fault: Told that the connection was lost or refused. Must not raise.
         """
         self._link = link
         self._lanes = dict(lanes)
         self._on_marker = on_marker
+        self._on_fault = on_fault
         self._declined: set[str] = set()
         self._may_listen = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -86,6 +92,7 @@ class MarkerListener:
                         await self._may_listen.wait()
                 except RediqError as error:
                     log.debug("cannot listen for markers: %s", error.message)
+                    self._on_fault()
                     await asyncio.sleep(_PAUSE_S)
         finally:
             await waiter.aclose()

@@ -98,6 +98,23 @@ def unreadable(task_id: str, token: str, message: str) -> Settled:
     return Settled(task_id, token, "d", line, "1|0", f"damaged|{message[:MAX_SUMMARY]}", "")
 
 
+def forgotten(task_id: str, token: str, tries: bytes | None, now_ms: int) -> Settled:
+    """Hand back a task whose settle a failover lost: it runs again, as if it had not run.
+
+    Args:
+        task_id: The task.
+        token: The claim that is still on record.
+        tries: Its row of tries, or None.
+        now_ms: The server's time.
+    """
+    attempts, losses = (tries or b"0|0").split(b"|")[:2]
+    details = {"o": "released", "a": int(attempts) + 1, "k": token, "c": now_ms, "w": 0, "d": 0}
+    note = {"n": "its settle was lost with a Redis that is gone"}
+    line = json.dumps(details | note, separators=(",", ":")) + "\n"
+    kept = f"{attempts.decode()}|{losses.decode()}" if tries else ""
+    return Settled(task_id, token, "p", line, kept, "", "")
+
+
 def _tries(task: ClaimedTask, attempts: int) -> str:
     return f"{attempts}|{task.losses}"
 

@@ -50,6 +50,30 @@ def test_a_killed_server_comes_back_and_nothing_is_lost(server: Server) -> None:
         assert {entry.kind for i in ids for entry in client.get(i).timeline} == {"completed"}
 
 
+def test_a_settle_that_redis_lost_is_handed_back_though_its_process_is_never_idle() -> None:
+    with (
+        standalone() as server,
+        SyncClient(server.url, deadline=20) as client,
+        worker(server.url, "--processes", "1") as running,
+        server.client() as admin,
+    ):
+        other = client.enqueue(Task("sleep", 100.0, timeout="200s"))
+        task_id = client.enqueue(Task("sleep", 1.0))
+        ids = [other, task_id]
+        wait_until(lambda: {client.get(i).state for i in ids} == {TaskState.ACTIVE}, "active")
+        # As a replica that was a second behind: it has the claim and not the settle.
+        admin.save()
+        wait_until(lambda: client.get(task_id).state is TaskState.COMPLETED, "settled")
+        server.restart()
+        wait_until(lambda: completed_once(client, [task_id]), "ran again", timeout_s=LEASE_S)
+
+        kinds = [entry.kind for entry in client.get(task_id).timeline]
+        assert kinds == ["released", "completed"]
+        busy = client.get(other)
+        assert (busy.state, busy.losses) == (TaskState.ACTIVE, 0)
+        assert "1 settles of default were lost by Redis" in running.log
+
+
 def test_scripts_may_be_forgotten_at_any_time(server: Server) -> None:
     with SyncClient(server.url) as client, worker(server.url):
         admin = server.client()
