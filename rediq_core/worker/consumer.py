@@ -244,9 +244,8 @@ class Consumer:
     async def _take_stock(self, lane: Lane) -> None:
         """Hand back what a failover left in this life's name; no exchange is under way."""
         known = lane.unsettled() | self._executor.tasks_of(lane)
-        for at, first, others in self._batch:
-            if at is lane:
-                known |= {first.id, *(task.id for task in others)}
+        for _, first, others in self._batch:
+            known |= {first.id, *(task.id for task in others)}
         try:
             releases = await find_forgotten(
                 self._link, lane.book_keys, lane.life, known, lane.server_ms()
@@ -329,6 +328,8 @@ class Consumer:
         if self.is_connected:
             log.warning("%s %s", error.message, error.cause)
         self.is_connected = False
+        for lane in self.lanes:
+            lane.is_unsure |= self._channel(lane) is channel
         while True:
             self._beat()
             try:
@@ -337,9 +338,7 @@ class Consumer:
                 log.warning("still no Redis: %s", again.message)
             else:
                 log.info("connected to Redis again")
-                break
-        for lane in self.lanes:
-            lane.is_unsure |= self._channel(lane) is channel
+                return
 
     def _channel(self, lane: Lane) -> AsyncChannel:
         # A Cluster keeps queues on different nodes; elsewhere one connection serves all.
