@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import redis
+
 from rediq_core.model.state import TaskState
 from tests.dash.conftest import ME, Open
 from tests.support.desk import Desk
@@ -165,3 +167,23 @@ async def test_what_needs_attention_says_what_helps_and_takes_the_keys(
         await dash.press("tab", "p")
         await dash.see("rediq queue resume mail")
         assert desk.admin.queue("mail").pause is None
+
+
+async def test_a_replica_is_named_when_a_key_would_write_to_it(
+    desk: Desk, open_dash: Open, redis_client: redis.Redis
+) -> None:
+    desk.pending("mail", 3)
+    # A port where nobody listens: it serves what it has, and takes no writes.
+    redis_client.replicaof("127.0.0.1", "1")
+    try:
+        async with open_dash() as dash:
+            assert "mail" in dash.frame()
+            await dash.press("p")
+            told = await dash.see("is a read-only replica")
+            assert "Point the URL at the master" in told
+            assert dash.app.snapshot.trouble is None
+            await dash.press("escape", "3")
+            await dash.see("HOST:PID")
+    finally:
+        redis_client.replicaof("NO", "ONE")
+    assert desk.admin.queue("mail").pause is None
