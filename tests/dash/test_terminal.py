@@ -6,6 +6,7 @@ import re
 import signal
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import redis
 
 from tests.cli.test_hostile import CONTROLS, INVISIBLE, plant
 from tests.support.desk import NAMESPACE, Desk
+from tests.support.servers import standalone
 from tests.support.terminal import Terminal, is_on, sequences, text_of
 
 # What Textual's driver writes: colours, cursor, screen, mouse, paste, focus, keyboard, questions.
@@ -34,6 +36,9 @@ OWN_SEQUENCES = re.compile(
 
 # Foreground or background, of the eight, of the bright eight, of 256 or of all.
 COLOUR = re.compile(rb"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
+
+# The header says how old what is shown is.
+AGE = re.compile(r"data is 1m")
 
 
 @pytest.fixture
@@ -203,3 +208,26 @@ def test_no_color_writes_no_colour_and_an_empty_one_is_no_wish(
         assert terminal.wait() == 0
         colours = [found for found in sequences(terminal.screen) if COLOUR.fullmatch(found)]
     assert bool(colours) is (value == "")
+
+
+@pytest.mark.slow
+def test_a_minute_without_redis_is_waited_for_with_its_age_and_no_deed() -> None:
+    with standalone(aof=True) as server, server.client() as client:
+        with Desk(server.url, client) as desk:
+            desk.pending("mail", 3)
+        env = {"REDIQ_URL": server.url, "REDIQ_REDIS_NAMESPACE": NAMESPACE}
+        with opened(env) as terminal:
+            server.kill()
+            terminal.shows("Actions are off")
+            end_s = time.monotonic() + 60
+            while time.monotonic() < end_s:
+                terminal.type("3p1p")
+                terminal.read(1.0)
+            terminal.resize(119, 35)  # what is drawn anew is drawn whole
+            terminal.until(lambda seen: AGE.search(text_of(seen)), "an age of a minute")
+            server.restart()
+            terminal.shows("live")
+            terminal.type("q")
+            assert terminal.wait() == 0
+        with Desk(server.url, client) as desk:
+            assert desk.admin.queue("mail").pause is None
