@@ -82,7 +82,7 @@ def test_a_million_tasks_due_at_once() -> None:
     rest_ms, busy_ms = percentile(before_ms, 0.99), percentile(bystander.took_ms, 0.99)
     figure("R17", "1,000,000 due to all promoted", took_s, "s", at_most=10)
     figure("R17", "p99 of another client's GET before", rest_ms, "ms")
-    figure("R17", "p99 of another client's GET meanwhile", busy_ms, "ms")
+    figure("R17", "p99 of another client's GET meanwhile", busy_ms, "ms", at_most=5)
     figure("R16", "longest script", longest_ms, "ms", at_most=25)
 
 
