@@ -223,8 +223,10 @@ class Dash(Commanding):
     # Going places.
 
     async def goto(self, place: Place, *, remember: bool = True) -> None:
-        """Go to a place; opens its view."""
-        if place.view not in VIEWS:
+        """Go to a place; opens its view. Stays and says why, if its filter cannot be read."""
+        problem = VIEWS[place.view].check_filter(place.filter, place)
+        if problem:
+            self.say(problem, "bad")
             return
         if remember and replace(place, task_id="") != replace(self.place, task_id=""):
             self._places.append(self.place)

@@ -10,7 +10,10 @@ import pytest
 from rediq_cli.dash.app import Dash
 from rediq_cli.dash.keymap import KEYS
 from rediq_cli.dash.options import DashOptions
+from rediq_cli.dash.screens.view import View
+from rediq_cli.dash.view_model import Place, ViewName
 from tests.dash.scenes import AT_MS, SceneSource
+from tests.dash.stage import on_stage
 from tests.support.clock import ManualClock
 
 # What ends the dashboard or stops the process by design.
@@ -52,3 +55,18 @@ async def test_five_thousand_random_keys_break_nothing(
     monkeypatch.chdir(tmp_path)
     for seed in range(10):
         await press(500, 100 + seed)
+
+
+@pytest.mark.parametrize(
+    ("unusable", "why"),
+    [("\x1b]0;pwned\x07[bold]", "is not allowed"), ("dead:mail nonsense:1", "nonsense")],
+)
+async def test_a_link_that_no_search_can_follow_is_said_and_not_followed(
+    unusable: str, why: str
+) -> None:
+    async with on_stage("hostile", (120, 35)) as (app, pilot):
+        app.screen.post_message(View.Goto(Place(ViewName.TASKS, filter=unusable)))
+        await pilot.pause()
+        assert app.is_running
+        assert app.place.view is ViewName.OVERVIEW
+        assert why in app.frame()
