@@ -91,6 +91,7 @@ class Dash(Commanding):
             catch_signals(self.leave_by_signal)
         await self.goto(self.place, remember=False)
         self.poller.start()
+        self._on_ready()  # it may have been reading for a while, with nobody to tell
         self.set_interval(TICK_S, self._tick)
 
     def on_unmount(self) -> None:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from rediq_cli.dash.figures import bytes_text, number, percent, short, span_text
 from rediq_cli.dash.options import DashOptions
-from rediq_cli.dash.screens import VIEWS
 from rediq_cli.dash.screens.view import Scene
 from rediq_cli.dash.view_model import Severity, Snapshot, Trouble, ViewName
 from rediq_cli.dash.widgets.bars import Tab
@@ -151,8 +150,6 @@ def view_tabs(scene: Scene) -> list[Tab]:
     """Return the tabs of the views, with what is worth a look in them."""
     tabs = []
     for at, view in enumerate(ViewName, 1):
-        if view not in VIEWS:
-            continue
         name, short_name = _NAMES[view]
         is_current = scene.place.view is view
         text = f"{at} {name}"

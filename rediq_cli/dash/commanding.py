@@ -118,7 +118,7 @@ class Commanding(Handing):
                 command = parse(text, self.known())
             except InvalidOption as error:
                 return None, reason_of(error)
-        if command.kind == "goto" and command.place.view in VIEWS:
+        if command.kind == "goto":
             place = command.place
             return command, VIEWS[place.view].check_filter(place.filter, place)
         return command, ""

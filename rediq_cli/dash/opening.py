@@ -15,7 +15,6 @@ from pathlib import Path
 from rediq_cli.dash.app import Dash
 from rediq_cli.dash.hands import Hands, Reader
 from rediq_cli.dash.options import DashOptions
-from rediq_cli.dash.screens import VIEWS
 from rediq_cli.dash.source import RedisSource, Source
 from rediq_cli.dash.view_model import ViewName
 from rediq_cli.dash.widgets.themes import THEMES
@@ -127,6 +126,7 @@ def _replay(session: Session, path: Path, wanted: Wanted) -> Dash:
 def _run(app: Dash, *, has_mouse: bool) -> None:
     # Textual takes any NO_COLOR for a wish, also an empty one; `has_colour` knows better.
     os.environ.pop("NO_COLOR", None)
+    app.poller.start()  # it reads while Textual starts
     app.run(mouse=has_mouse)
     if app.return_code:
         sys.stdout.flush()
@@ -173,9 +173,11 @@ def _looks(session: Session, wanted: Wanted) -> DashOptions:
 def _view(wanted: Wanted) -> ViewName:
     if not wanted.view:
         return ViewName.TASKS if wanted.where else ViewName.OVERVIEW
-    if wanted.view not in {view.value for view in VIEWS}:
-        names = ", ".join(view.value for view in VIEWS)
-        raise InvalidOption(f"there is no view {wanted.view!r}.", cause=f"Views: {names}.")
+    names = [view.value for view in ViewName]
+    if wanted.view not in names:
+        raise InvalidOption(
+            f"there is no view {wanted.view!r}.", cause=f"Views: {', '.join(names)}."
+        )
     return ViewName(wanted.view)
 
 

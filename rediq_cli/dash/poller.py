@@ -67,8 +67,9 @@ class Poller:
         self._thread = threading.Thread(target=self._run, name="rediq-poller", daemon=True)
 
     def start(self) -> None:
-        """Start reading."""
-        self._thread.start()
+        """Start reading; once is enough."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def stop(self) -> None:
         """Stop reading; returns soon, also while Redis does not answer."""

@@ -1,18 +1,30 @@
-"""The seven views, by name; the app mounts each when it is first opened."""
+"""The seven views, by name; each is imported and mounted when it is first opened."""
 
 from __future__ import annotations
 
-from rediq_cli.dash.screens.events import Events
-from rediq_cli.dash.screens.failures import Failures
-from rediq_cli.dash.screens.overview import Overview
-from rediq_cli.dash.screens.redis import Redis
-from rediq_cli.dash.screens.schedules import Schedules
-from rediq_cli.dash.screens.tasks import Tasks
-from rediq_cli.dash.screens.view import View
-from rediq_cli.dash.screens.workers import Workers
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from rediq_cli.dash.view_model import ViewName
 
-VIEWS: dict[ViewName, type[View]] = {
-    view.name_of_view: view
-    for view in (Overview, Tasks, Workers, Schedules, Failures, Redis, Events)
-}
+if TYPE_CHECKING:
+    from rediq_cli.dash.screens.view import View
+
+
+class Views(Mapping[ViewName, "type[View]"]):
+    """The class of each view: `Tasks` of `screens.tasks` for `ViewName.TASKS`."""
+
+    def __getitem__(self, name: ViewName) -> type[View]:
+        module = import_module(f"{__name__}.{name.value}")
+        found: type[View] = getattr(module, name.value.capitalize())
+        return found
+
+    def __iter__(self) -> Iterator[ViewName]:
+        return iter(ViewName)
+
+    def __len__(self) -> int:
+        return len(ViewName)
+
+
+VIEWS = Views()

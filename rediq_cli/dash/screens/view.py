@@ -2,7 +2,8 @@
 
 A view is a container that is mounted when it is first opened and hidden when another one is. It
 gets every snapshot while it is shown, and tells the app what to read by `demand`. It never reads
-anything itself. To add a view: subclass `View`, name it in `ViewName` and in `screens.VIEWS`.
+anything itself. To add a view: subclass `View` in a module of the
+name that `ViewName` gives it.
 """
 
 from __future__ import annotations
