@@ -24,9 +24,9 @@ To add a table: `widgets.table.Table(columns, key)`; a `Column` says what a cell
 is, and when it gives way. The cursor and the marks follow the key.
 
 To add a view: subclass `screens.view.View`, set `name_of_view`, yield widgets in `compose`, say
-what must be read in `demand`, show it in `show`, and name it in `ViewName`: its module and its class
-are found by that name. What it alone needs is read by a function in `source.PARTS`, and arrives as
-`snapshot.extra[name]`.
+what must be read in `demand`, show it in `show`, and name it in `ViewName`: its module and its
+class are found by that name. What it alone needs is read by a function in `source.PARTS`, and
+arrives as `snapshot.extra[name]`.
 
 To add a key: a row in `keymap.KEYS`, an `action_NAME` method in the part of its scope. One that
 changes something has `is_write`, and reaches Redis only through the operator's hands, which the app

@@ -104,7 +104,7 @@ def _stop_producers(scene: Scene) -> None:
 
 
 def _drain(scene: Scene, seconds: float, progress: Callable[[str], None]) -> None:
-    """Wait until all that was acknowledged has finished, or as long as anything could take."""
+    """Wait until all has finished and been swept, or as long as anything could take."""
     tasks = {
         task_id: task
         for task_id, task in read_asked(scene.ledger.read()).items()
@@ -122,6 +122,9 @@ def _drain(scene: Scene, seconds: float, progress: Callable[[str], None]) -> Non
         time.sleep(0.2)
         if all(views[task_id] is None for task_id in left):
             break  # what no server knows will not come
+    # A sweep a minute tells what a failover made forget, and takes back what lies under no lease.
+    while _left_over(scene) and time.monotonic() < until:
+        time.sleep(0.2)
     progress(f"drained, {len(left)} left")
 
 

@@ -16,6 +16,7 @@ import pytest
 from rediq_core import SyncClient, Task, TaskState
 from rediq_core.admin import connect
 from tests.support.cli import run_process
+from tests.support.guarded import as_operator
 from tests.support.scraping import Scrape, address_of, fetch
 from tests.support.servers import standalone
 from tests.support.waiting import wait_until
@@ -53,7 +54,7 @@ def test_the_numbers_are_right_after_a_thousand_tasks_of_which_a_tenth_failed(
     failing = [Task("fail", backoff=["10m"]) for _ in range(5)]
     with (
         closing(watched(redis_url, tmp_path, "--processes", "2", "--concurrency", "20")) as worker,
-        connect(redis_url) as admin,
+        connect(as_operator(redis_url)) as admin,
     ):
         base = address_of(worker)
         client.enqueue_many([*quick, *slow, *doomed, *failing])
@@ -107,7 +108,7 @@ def test_ten_thousand_types_make_few_series(
     with closing(watched(redis_url, tmp_path)) as worker:
         base = address_of(worker)
         client.enqueue_many([Task(f"type:{number}") for number in range(10_000)])
-        with connect(redis_url) as admin:
+        with connect(as_operator(redis_url)) as admin:
             wait_until(
                 lambda: sum(view.held for view in admin.queues()) == 10_000, "held", timeout_s=60
             )
@@ -175,7 +176,7 @@ def test_health_follows_a_server_that_stands_still(tmp_path: Path) -> None:
 def test_health_tells_of_a_fetch_loop_that_stands_still(
     redis_url: str, client: SyncClient, tmp_path: Path
 ) -> None:
-    with closing(watched(redis_url, tmp_path)) as worker, connect(redis_url) as admin:
+    with closing(watched(redis_url, tmp_path)) as worker, connect(as_operator(redis_url)) as admin:
         base = address_of(worker)
         wait_until(lambda: fetch(f"{base}/health").status == 200, "healthy", timeout_s=20)
         client.enqueue(Task("block", 25.0, timeout="100s"))
@@ -215,7 +216,7 @@ def test_scale_says_how_many_processes_would_clear_the_backlog(
 ) -> None:
     with (
         closing(watched(redis_url, tmp_path, "--concurrency", "2")) as worker,
-        connect(redis_url) as admin,
+        connect(as_operator(redis_url)) as admin,
     ):
         base = address_of(worker)
         idle = fetch(f"{base}/scale").json
