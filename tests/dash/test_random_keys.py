@@ -13,7 +13,7 @@ from rediq_cli.dash.options import DashOptions
 from rediq_cli.dash.screens.view import View
 from rediq_cli.dash.view_model import Place, ViewName
 from tests.dash.scenes import AT_MS, SceneSource
-from tests.dash.stage import on_stage
+from tests.dash.stage import go, on_stage
 from tests.support.clock import ManualClock
 
 # What ends the dashboard or stops the process by design.
@@ -70,3 +70,20 @@ async def test_a_link_that_no_search_can_follow_is_said_and_not_followed(
         assert app.is_running
         assert app.place.view is ViewName.OVERVIEW
         assert why in app.frame()
+
+
+@pytest.mark.parametrize("view", list(ViewName))
+async def test_each_deed_of_a_view_over_hostile_data_is_asked_or_refused(
+    view: ViewName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with on_stage("hostile", (120, 35)) as (app, pilot):
+        await go(app, pilot, Place(view))
+        shown = app.view
+        assert shown is not None
+        scopes = set(shown.scopes())
+        for key in KEYS:
+            if key.is_write and key.scope in scopes:
+                await pilot.press(key.keys.split(",")[0], "escape", "escape")
+                assert app.is_running, key.id
+                await app.goto(Place(view))

@@ -94,23 +94,21 @@ class Failures(Listed):
             )
 
     @staticmethod
-    def _where(row: Failure, state: TaskState) -> Where:
+    def _dead_of(row: Failure) -> Where:
         queue = row.queues[0] if len(row.queues) == 1 else "*"
-        return parse_where([f"{state.value}:{queue}", f"cause:{row.fingerprint}"])
+        return parse_where([f"{TaskState.DEAD.value}:{queue}", f"cause:{row.fingerprint}"])
 
     def action_retry_cause(self) -> None:
         """Retry the dead tasks of the cause; those in retry run by themselves."""
         row = self.target()
         if row is not None:
-            where = self._where(row, TaskState.DEAD)
-            self.ask(lambda: task_deeds.on_all(ACTIONS["retry"], where))
+            self.ask(lambda: task_deeds.on_all(ACTIONS["retry"], self._dead_of(row)))
 
     def action_delete_cause(self) -> None:
         """Delete the dead tasks of the cause."""
         row = self.target()
         if row is not None:
-            where = self._where(row, TaskState.DEAD)
-            self.ask(lambda: task_deeds.on_all(ACTIONS["delete"], where))
+            self.ask(lambda: task_deeds.on_all(ACTIONS["delete"], self._dead_of(row)))
 
     def action_edit_sample(self) -> None:
         """Edit the latest task of the cause."""
