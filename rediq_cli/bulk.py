@@ -66,10 +66,17 @@ def read_where(words: Sequence[str]) -> Where:
     if list(words) != ["-"]:
         return parse_where(words)
     if sys.stdin.isatty():
-        raise InvalidOption("- means ids on stdin, and stdin is a terminal.")
+        raise InvalidOption(
+            "- means ids on stdin, and stdin is a terminal.",
+            next_step="Pipe them in: rediq task list dead:QUEUE -o ids | rediq task retry -",
+        )
     ids = sys.stdin.read().split()
     if not ids:
-        raise InvalidOption("there are no ids on stdin.")
+        raise InvalidOption(
+            "there are no ids on stdin.",
+            cause="What was piped in is empty.",
+            next_step="See what the left side of the pipe prints by itself.",
+        )
     return Where(ids=tuple(dict.fromkeys(ids)))
 
 

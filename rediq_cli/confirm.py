@@ -30,7 +30,11 @@ def ask_yes(question: str, *, is_yes: bool, command: Sequence[str]) -> None:
     if not _can_ask():
         raise _unanswered(question, [*command, "--yes"])
     if _answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
-        raise Refused("not confirmed; nothing was changed.")
+        raise Refused(
+            "not confirmed; nothing was changed.",
+            cause="The answer was another one.",
+            next_step="Do it again, or look first: --dry-run",
+        )
 
 
 def ask_name(question: str, name: str, *, given: str | None, command: Sequence[str]) -> None:
@@ -55,7 +59,11 @@ def ask_name(question: str, name: str, *, given: str | None, command: Sequence[s
     if not _can_ask():
         raise _unanswered(question, [*command, "--confirm", name])
     if _answer(f"{question} Type {safe(name)} to go on: ") != name:
-        raise Refused("not confirmed; nothing was changed.")
+        raise Refused(
+            "not confirmed; nothing was changed.",
+            cause="The answer was another one.",
+            next_step="Do it again, or look first: --dry-run",
+        )
 
 
 def _can_ask() -> bool:

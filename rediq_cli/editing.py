@@ -141,7 +141,9 @@ def in_editor(task: TaskView) -> object:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise InvalidOption(
-                "what came out of the editor is not JSON; nothing was changed.", cause=f"{error}."
+                "what came out of the editor is not JSON; nothing was changed.",
+                cause=f"{error}.",
+                next_step="Edit it again; the task is as it was.",
             ) from error
 
 

@@ -94,7 +94,8 @@ def parse_limit(metric: str, text: str, *, is_time: bool = False) -> Limit:
         if not (part.isascii() and part.isdigit()):
             raise InvalidOption(
                 f"--{metric} {text!r} is not a threshold.",
-                cause="It is a number above which to warn, or two: --pending 1000:5000",
+                cause="It is a number above which to warn, or two: WARN:CRITICAL.",
+                next_step=f"Write it so: --{metric} 1000:5000",
             )
         return int(part)
 

@@ -56,7 +56,11 @@ def output_format(output: str | None, *, is_json: bool) -> str:
             next_step="See: rediq help output",
         )
     if is_json and output not in ("json", "jsonl"):
-        raise InvalidOption(f"--json and -o {output} contradict each other.")
+        raise InvalidOption(
+            f"--json and -o {output} contradict each other.",
+            cause="--json is short for -o json.",
+            next_step="Leave one of them out.",
+        )
     return output
 
 

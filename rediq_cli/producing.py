@@ -55,7 +55,10 @@ def read_payload(text: str) -> object:
     source = "--payload"
     if text == "-":
         if sys.stdin.isatty():
-            raise InvalidOption("--payload - means JSON on stdin, and stdin is a terminal.")
+            raise InvalidOption(
+                "--payload - means JSON on stdin, and stdin is a terminal.",
+                next_step="Pipe it in, or name a file: --payload @order.json",
+            )
         text, source = sys.stdin.read(), "stdin"
     elif text.startswith("@"):
         source = text[1:]
@@ -63,7 +66,11 @@ def read_payload(text: str) -> object:
             text = Path(source).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise InvalidOption(f"cannot read {source}.", cause=f"{reason}.") from error
+            raise InvalidOption(
+                f"cannot read {source}.",
+                cause=f"{reason}.",
+                next_step="Look at it: ls -l, or pass the JSON itself: --payload '{...}'",
+            ) from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

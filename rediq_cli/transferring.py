@@ -109,7 +109,11 @@ def import_file(session: Session, name: str, *, is_yes: bool, is_dry: bool) -> N
     for number, error in list(read.wrong.items())[:TOLD_LINES]:
         session.say.warn(f"line {number}: {error.message} {error.cause}".rstrip())
     if read.wrong and not read.rows:
-        raise InvalidOption(f"none of {count(len(read.wrong), 'line')} is a task.")
+        raise InvalidOption(
+            f"none of {count(len(read.wrong), 'line')} is a task.",
+            cause="Each line is an object, as rediq task export writes it.",
+            next_step="Make such a file: rediq task export WHERE > tasks.jsonl",
+        )
     by_state = dict(Counter(row.state for row in read.rows))
     scope = f"{count(len(read.rows), 'task')} ({counts_text(by_state)})"
     if is_dry:
@@ -157,7 +161,10 @@ def _read(name: str) -> _Read:
 def _lines(name: str) -> Iterator[str]:
     if name == "-":
         if sys.stdin.isatty():
-            raise InvalidOption("- means lines on stdin, and stdin is a terminal.")
+            raise InvalidOption(
+                "- means lines on stdin, and stdin is a terminal.",
+                next_step="Pipe them in, or name the file: rediq task import tasks.jsonl",
+            )
         yield from sys.stdin
         return
     try:
@@ -165,7 +172,11 @@ def _lines(name: str) -> Iterator[str]:
             yield from file
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InvalidOption(f"cannot read {name}.", cause=f"{reason}.") from error
+        raise InvalidOption(
+            f"cannot read {name}.",
+            cause=f"{reason}.",
+            next_step="Look at it: ls -l. Or pipe the lines in: rediq task import -",
+        ) from error
 
 
 def _enqueue_waiting(session: Session, rows: list[ImportRow], report: ImportReport) -> None:

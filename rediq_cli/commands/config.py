@@ -174,7 +174,11 @@ def acl(
     from rediq_core.errors import InvalidOption
 
     if role is not None and role not in tuple(Role):
-        raise InvalidOption(f"there is no role {role!r}.", cause=f"Roles are {', '.join(Role)}.")
+        raise InvalidOption(
+            f"there is no role {role!r}.",
+            cause=f"Roles are {', '.join(Role)}.",
+            next_step="See them all: rediq config acl",
+        )
     server = session.server
     scheme = server.url.partition("://")[0]
     rules = acl_rules(server.namespace, is_cluster=scheme.endswith("+cluster"))

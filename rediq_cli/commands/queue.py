@@ -72,7 +72,11 @@ def inspect_queues(
         _show_queues(session, [session.admin.queue(name) for name in names])
         return
     if names and not session.out.is_for_people:
-        raise InvalidOption("queues and tasks are different objects; ask for them apart.")
+        raise InvalidOption(
+            "queues and tasks are different objects; ask for them apart.",
+            cause="What a script reads is of one kind.",
+            next_step="For example: rediq queue inspect payment --json; then dead:payment --json",
+        )
     for number, where in enumerate(wheres):
         if number:
             session.out.lines([""])

@@ -133,7 +133,11 @@ def reschedule(
     from rediq_core.model.durations import duration_ms
 
     if (delay is None) == (at is None):
-        raise InvalidOption("give either --delay or --at.")
+        raise InvalidOption(
+            "give either --delay or --at.",
+            cause="A task is due once.",
+            next_step="For example: rediq task reschedule ID --delay 10m",
+        )
     if at is not None:
         due_ms = round(read_instant(at).timestamp() * 1000)
     else:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from rediq_cli.dash.app import Dash
@@ -66,7 +68,11 @@ def run_dash(session: Session, wanted: Wanted) -> None:
         RediqError: What kept a single frame from being read.
     """
     if wanted.record is not None and wanted.replay is not None:
-        raise InvalidOption("--record and --replay do not go together.")
+        raise InvalidOption(
+            "--record and --replay do not go together.",
+            cause="What is played was recorded already.",
+            next_step="Leave one of them out; a recording is copied as a file is.",
+        )
     has_screen = sys.stdin.isatty() and sys.stdout.isatty()
     if not wanted.is_once and not has_screen:
         raise InvalidOption(
@@ -156,7 +162,9 @@ def _looks(session: Session, wanted: Wanted) -> DashOptions:
     parse_where(wanted.where)
     if wanted.theme and wanted.theme not in _theme_names():
         raise InvalidOption(
-            f"there is no theme {wanted.theme!r}.", cause=f"Themes: {', '.join(_theme_names())}."
+            f"there is no theme {wanted.theme!r}.",
+            cause=f"Themes: {', '.join(_theme_names())}.",
+            next_step=_closest(wanted.theme, _theme_names()),
         )
     has_colour = session.options.has_color and not os.environ.get("NO_COLOR")
     return DashOptions(
@@ -176,9 +184,16 @@ def _view(wanted: Wanted) -> ViewName:
     names = [view.value for view in ViewName]
     if wanted.view not in names:
         raise InvalidOption(
-            f"there is no view {wanted.view!r}.", cause=f"Views: {', '.join(names)}."
+            f"there is no view {wanted.view!r}.",
+            cause=f"Views: {', '.join(names)}.",
+            next_step=_closest(wanted.view, names),
         )
     return ViewName(wanted.view)
+
+
+def _closest(word: str, names: Sequence[str]) -> str:
+    near = get_close_matches(word, names, n=1)
+    return f"Did you mean {near[0]}?" if near else "Leave it out for the usual one."
 
 
 def _theme_names() -> list[str]:

@@ -76,7 +76,11 @@ class Recorder:
                 next_step=f"Choose another name, or watch it: rediq dash --replay {path}",
             ) from error
         except OSError as error:
-            raise InvalidOption(f"{path} cannot be written: {error.strerror}.") from error
+            raise InvalidOption(
+                f"{path} cannot be written.",
+                cause=f"{error.strerror}.",
+                next_step="Name a file that you may write: rediq dash --record FILE",
+            ) from error
         self._is_open = True
         self._member: Any = None
         self._full_s = float("-inf")

@@ -66,7 +66,11 @@ class Recording:
         try:
             self.heading = self._read_index()
         except OSError as error:
-            raise InvalidOption(f"{path} cannot be read: {error.strerror or error}.") from error
+            raise InvalidOption(
+                f"{path} cannot be read.",
+                cause=f"{error.strerror or error}.",
+                next_step="Name a file that rediq dash --record wrote.",
+            ) from error
         self._chart_times = array("d", (at for at, _ in self.heading.before))
         self._chart_times.extend(self.times)
         rows = [*(figures for _, figures in self.heading.before)]
@@ -169,7 +173,11 @@ class Recording:
             self._note(str(error).partition("\n")[0])
         if not self.heads:
             cause = f"{self.damage}." if self.damage else ""
-            raise InvalidOption(f"{self.path} holds no reading.", cause=cause)
+            raise InvalidOption(
+                f"{self.path} holds no reading.",
+                cause=cause,
+                next_step="Record one: rediq dash --record FILE",
+            )
         return heading
 
     def _read_heads(self, lines: Iterator[tuple[int, bytes]]) -> None:

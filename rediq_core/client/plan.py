@@ -140,7 +140,11 @@ def cancelled_state(view: TaskView, word: str) -> TaskState:
     if word == "intent":
         return TaskState.ACTIVE
     if word == "unknown":
-        raise TaskNotFound(f"No task has the id {view.id}.")
+        raise TaskNotFound(
+            f"No task has the id {view.id}.",
+            cause="It was deleted, or its retention has passed.",
+            next_step=f"Look in the trash: rediq task inspect {view.id}",
+        )
     is_final = TaskState(word) in FINAL_STATES
     raise WrongState(
         f"Task {view.id} is {word}, so it was not cancelled.",

@@ -47,7 +47,11 @@ def init_file(path: Path) -> None:
             next_step="Choose another name, or change it: rediq config set KEY VALUE",
         ) from error
     except OSError as error:
-        raise ConfigError(f"cannot write {path}.", cause=f"{error.strerror}.") from error
+        raise ConfigError(
+            f"cannot write {path}.",
+            cause=f"{error.strerror}.",
+            next_step="Name a file that you may write: -c FILE",
+        ) from error
 
 
 def set_key(path: Path, dotted_key: str, value: object) -> object:
@@ -110,7 +114,8 @@ def _put(document: dict[str, object], key: KeyPath, value: object) -> None:
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
             raise ConfigError(
-                f"{join_key(key[:depth])} is a value, not a table, so nothing can be set in it."
+                f"{join_key(key[:depth])} is a value, not a table, so nothing can be set in it.",
+                next_step="See what there is: rediq config show",
             )
         table = inner
     table[key[-1]] = value
@@ -131,4 +136,8 @@ def _replace(target: Path, text: str) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot write {target}.", cause=f"{error.strerror}.") from error
+        raise ConfigError(
+            f"cannot write {target}.",
+            cause=f"{error.strerror}.",
+            next_step="Name a file that you may write: -c FILE",
+        ) from error

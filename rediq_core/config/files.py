@@ -77,15 +77,23 @@ def read_config_text(path: Path, *, allow_insecure: bool = False) -> str:
         if not allow_insecure:
             _refuse_writable_by_others(path, status.st_mode, status.st_uid, status.st_gid)
         if status.st_size > MAX_FILE_BYTES:
-            raise ConfigError(f"{path} is over {MAX_FILE_BYTES} bytes, so it was not read.")
+            raise ConfigError(
+                f"{path} is over {MAX_FILE_BYTES} bytes, so it was not read.",
+                cause="No configuration is that long; it may be another file.",
+                next_step="Name the right one: -c FILE. A new one: rediq config init",
+            )
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path} is not UTF-8 text.", cause=f"Byte {error.start} does not fit."
+            f"{path} is not UTF-8 text.",
+            cause=f"Byte {error.start} does not fit.",
+            next_step="Save it as UTF-8, or name another one: -c FILE",
         ) from error
     except OSError as error:
         raise ConfigError(
-            f"cannot read {path}.", cause=f"{error.strerror or type(error).__name__}."
+            f"cannot read {path}.",
+            cause=f"{error.strerror or type(error).__name__}.",
+            next_step="Name another one: -c FILE. A new one: rediq config init",
         ) from error
 
 

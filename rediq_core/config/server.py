@@ -268,10 +268,15 @@ def _read_secret(sources: Sources, key: KeyPath, name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(
-            f"cannot read {path} ({place_of(key, origin)}).", cause=f"{reason}."
+            f"cannot read {path} ({place_of(key, origin)}).",
+            cause=f"{reason}.",
+            next_step="Let this user read it, or name another file.",
         ) from error
     if not secret:
-        raise ConfigError(f"{path} is empty ({place_of(key, origin)}).")
+        raise ConfigError(
+            f"{path} is empty ({place_of(key, origin)}).",
+            next_step="Write the password into it, in one line.",
+        )
     return secret
 
 

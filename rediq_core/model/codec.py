@@ -71,7 +71,11 @@ def encode(
     try:
         encoded = _encoded_text(value).encode()
     except RecursionError as error:
-        raise InvalidPayload(f"The {what} is nested too deeply.") from error
+        raise InvalidPayload(
+            f"The {what} is nested too deeply.",
+            cause=f"More than {MAX_DEPTH} levels.",
+            next_step="Make it flatter, or store it elsewhere and pass where it lies.",
+        ) from error
     except (TypeError, ValueError) as error:
         raise InvalidPayload(
             f"The {what} cannot be written as JSON.",
@@ -85,7 +89,9 @@ def encode(
         and _depth(_DECODER.decode(encoded.decode())) > MAX_DEPTH
     ):
         raise InvalidPayload(
-            f"The {what} is nested too deeply.", cause=f"More than {MAX_DEPTH} levels."
+            f"The {what} is nested too deeply.",
+            cause=f"More than {MAX_DEPTH} levels.",
+            next_step="Make it flatter, or store it elsewhere and pass where it lies.",
         )
     return encoded
 
@@ -144,7 +150,9 @@ def decode(encoded: bytes) -> object:
         raise InvalidPayload("The payload is not valid JSON.", cause=_reason(error)) from error
     if _opening_brackets(encoded) > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise InvalidPayload(
-            "The payload is nested too deeply.", cause=f"More than {MAX_DEPTH} levels."
+            "The payload is nested too deeply.",
+            cause=f"More than {MAX_DEPTH} levels.",
+            next_step="Make it flatter, or store it elsewhere and pass where it lies.",
         )
     return value
 

@@ -40,7 +40,8 @@ def duration_ms(value: Duration, name: str = "duration") -> int:
     if ms is None or not 0 <= ms <= MAX_DURATION_MS:
         raise InvalidOption(
             f"{name} {value!r} is not a duration.",
-            cause='It must be seconds, a timedelta, or text such as "30s", "5m", "1h30m", "250ms".',
+            cause="It is seconds, a timedelta, or text with units.",
+            next_step='Write it so: "30s", "5m", "1h30m", "250ms".',
         )
     return round(ms)
 

@@ -68,6 +68,7 @@ def _checked(kind: str, value: object) -> str:
         raise InvalidOption(
             f"{kind} name {_shown(value)} is not allowed.",
             cause=f"A name is 1 to {MAX_NAME_LENGTH} characters of A-Z a-z 0-9 . _ : -",
+            next_step="Choose another name.",
         )
     if kind == "queue":
         _check_queue_words(value)

@@ -178,10 +178,14 @@ def check_key(what: str, value: str) -> None:
     """
     if not 0 < len(value) <= MAX_KEY_LENGTH or not value.isprintable():
         raise InvalidOption(
-            f"{what} {value!r:.80} is not 1 to {MAX_KEY_LENGTH} printable characters."
+            f"{what} {value!r:.80} is not 1 to {MAX_KEY_LENGTH} printable characters.",
+            next_step="Shorten it, or take a hash of it.",
         )
     if what != "unique_key" and not _SEPARATORS.isdisjoint(value):
-        raise InvalidOption(f"{what} {value!r:.80} holds a space or one of | > , / ;")
+        raise InvalidOption(
+            f"{what} {value!r:.80} holds a space or one of | > , / ;",
+            next_step="Put - or : in their place.",
+        )
 
 
 def _check_rare_options(task: Task[R_co]) -> None:
@@ -194,7 +198,10 @@ def _check_rare_options(task: Task[R_co]) -> None:
     if task.backoff is not None:
         to_backoff(task.backoff)
     if task.at is not None and (task.delay is not None or task.at.tzinfo is None):
-        raise InvalidOption("at takes an aware datetime, and not together with delay.")
+        raise InvalidOption(
+            "at takes an aware datetime, and not together with delay.",
+            next_step="Give it a zone: datetime(..., tzinfo=UTC)",
+        )
     _check_unique(task)
     if task.group is not None:
         check_name("group", task.group)
@@ -205,21 +212,36 @@ def _check_unique(task: Task[R_co]) -> None:
     if task.unique_key is not None:
         check_key("unique_key", task.unique_key)
     elif task.unique_for is not None:
-        raise InvalidOption("unique_for says how long a unique_key is held; there is none.")
+        raise InvalidOption(
+            "unique_for says how long a unique_key is held; there is none.",
+            next_step="Give a unique_key as well.",
+        )
     if task.on_duplicate not in ("raise", "return", "replace"):
-        raise InvalidOption(f"on_duplicate {task.on_duplicate!r} is not known.")
+        raise InvalidOption(
+            f"on_duplicate {task.on_duplicate!r} is not known.",
+            next_step="It is raise, return or replace.",
+        )
 
 
 def _check_parents(task: Task[R_co]) -> None:
     parents = task.parent_ids
     if len(parents) > MAX_PARENTS:
-        raise InvalidOption(f"A task depends on at most {MAX_PARENTS} others.")
+        raise InvalidOption(
+            f"A task depends on at most {MAX_PARENTS} others.",
+            next_step="Put tasks between that collect them.",
+        )
     for parent in parents:
         check_key("depends_on", parent)
     if task.on_dependency_failure not in ("fail", "run", "cancel"):
-        raise InvalidOption(f"on_dependency_failure {task.on_dependency_failure!r} is not known.")
+        raise InvalidOption(
+            f"on_dependency_failure {task.on_dependency_failure!r} is not known.",
+            next_step="It is fail, run or cancel.",
+        )
     if task.on_missing_dependency not in ("refuse", "run"):
-        raise InvalidOption(f"on_missing_dependency {task.on_missing_dependency!r} is not known.")
+        raise InvalidOption(
+            f"on_missing_dependency {task.on_missing_dependency!r} is not known.",
+            next_step="It is refuse or run.",
+        )
 
 
 class TaskOptions(TypedDict, total=False):

@@ -154,6 +154,7 @@ def _term(word: str) -> Term:
         raise InvalidOption(
             f"{word!r} stands after other words.",
             cause="A selector comes first, and there is only one.",
+            next_step=f"Put it first: {word} …",
         )
     near = get_close_matches(key, TERM_KEYS, n=1)
     raise InvalidOption(

@@ -106,6 +106,7 @@ def span_of(now_ms: int, range_ms: int, step_ms: int | None = None) -> Span:
         raise InvalidOption(
             "the range is not between 1 minute and 90 days.",
             cause="History is kept in minutes for a day, in hours for 8, in days for 90.",
+            next_step="Ask for less: rediq stats --range 24h",
         )
     if step_ms is None:
         step_ms = MINUTE_MS if range_ms <= _IN_MINUTES_MS else HOUR_MS
@@ -115,6 +116,7 @@ def span_of(now_ms: int, range_ms: int, step_ms: int | None = None) -> Span:
         raise InvalidOption(
             "this range is not kept at this step.",
             cause="History is kept in minutes for a day, in hours for 8, in days for 90.",
+            next_step="Ask for a longer step, or a shorter range.",
         )
     last = now_ms // step_ms
     return Span(step_ms, last - buckets, last)

@@ -212,6 +212,8 @@ def test_a_file_is_never_replaced(path: Path) -> None:
         (gzip.compress(b'{"rediq_recording": 1, "heading": {}}\n[{"at_ms": 1e9}]\n'), "no reading"),
         (gzip.compress(b"[" * 200_000 + b"\n"), "no recording"),
     ],
+    # What gzip writes holds the time, and every process of a test run must find the same names.
+    ids=("empty", "text", "other", "version", "no reading", "half a reading", "deep"),
 )
 def test_what_is_no_recording_is_refused_in_words(path: Path, content: bytes, told: str) -> None:
     path.write_bytes(content)
