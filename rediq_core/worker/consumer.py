@@ -4,8 +4,9 @@ A turn writes the next exchange to the socket, then hands the batch of the turn 
 then reads the reply: server and handlers work at once. When there is nothing to settle or claim it
 sleeps until a run ends, a marker arrives, a due time comes or a command is given. It never claims
 more than it has free slots. A reply that never came is asked for again with the same number, for
-ever: Redis answers a repeat with what the first one did. If the process dies anywhere here, its
-lease runs out, or its parent reaps it.
+ever: Redis answers a repeat with what the first one did. In a Cluster the turns of a server that is
+away stand aside meanwhile. If the process dies anywhere here, its lease runs out, or its parent
+reaps it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from rediq_core.connection.channel import AsyncChannel
 from rediq_core.connection.topology import Mode
 from rediq_core.errors import RediqError, RedisUnavailable
 from rediq_core.model.claimed import ClaimedTask
-from rediq_core.scripts.call import Call
 from rediq_core.verbs.exchange import ExchangeReply
 from rediq_core.worker import settling
 from rediq_core.worker.executor import Executor
@@ -30,7 +30,8 @@ from rediq_core.worker.lanes import Lane
 from rediq_core.worker.marker import MarkerListener
 from rediq_core.worker.slots import DRAINING, PAUSED, RUNNING, SlotTable
 from rediq_core.worker.solitude import Solitude
-from rediq_core.worker.stocktaking import find_forgotten
+from rediq_core.worker.stocktaking import take_stock
+from rediq_core.worker.turns import Turn, heaviest, patience_s
 
 log = logging.getLogger("rediq.worker")
 # Longest sleep, in seconds: the parent's watchdog wants to see turns.
@@ -52,17 +53,6 @@ class ConsumerHooks:
     deliver: Callable[[str, Sequence[str]], Awaitable[None]]
     on_lost: Callable[[Lane], None]
     on_spent: Callable[[], None]
-
-
-@dataclass(slots=True)
-class _Turn:
-    """One exchange: with which lane, for how much, and whether it is on its way."""
-
-    lane: Lane
-    want: int
-    is_solo: bool
-    call: Call[ExchangeReply]
-    is_sent: bool = False
 
 
 class Consumer:
@@ -102,7 +92,10 @@ class Consumer:
         # What was claimed and not handed over: a lane, a task, and the others of its group.
         self._batch: list[tuple[Lane, ClaimedTask, Sequence[ClaimedTask]]] = []
         # A turn that a marker began while the loop slept.
-        self._begun: _Turn | None = None
+        self._begun: Turn | None = None
+        # Turns whose server is away, while other lanes go on.
+        self._stalled: list[Turn] = []
+        self._may_stall = link.topology.mode is Mode.CLUSTER and len(self.lanes) > 1
         self._is_asleep = False
         self._is_claiming = True
         self._is_paused = False
@@ -140,10 +133,7 @@ class Consumer:
         """Settle and claim until claiming was stopped and everything is settled."""
         self._listener.start()
         try:
-            while self._is_claiming or self._begun is not None or not self.is_drained:
-                for lane in self.lanes:
-                    if lane.is_unsure and self._begun is None:
-                        await self._take_stock(lane)
+            while self._is_claiming or self._begun or self._stalled or not self.is_drained:
                 turn = self._next_turn()
                 if turn is None:
                     self._hand_over()
@@ -185,18 +175,19 @@ class Consumer:
         if free > 0 and self._solitude.is_sought(self.lanes, now_s):
             free = 0
             if self._is_idle and not self.has_results:
-                return next(lane for lane in self.lanes if lane.suspects > 0)
+                suspected = (lane for lane in self.lanes if lane.suspects > 0)
+                return next((lane for lane in suspected if not lane.is_stalled), None)
         ready = [lane for lane in self.lanes if self._is_ready(lane, free, now_s)]
         if len(ready) < 2 or self._is_strict:
             return ready[0] if ready else None
-        return _heaviest(ready)
+        return heaviest(ready)
 
     def _is_ready(self, lane: Lane, free: int, now_s: float) -> bool:
         if not lane.may_have and lane.look_at_s <= now_s:
             lane.wake(is_marker=False)
-        if lane.pause_until_s > now_s:
+        if lane.is_stalled or lane.pause_until_s > now_s:
             return False
-        has_news = bool(lane.results) or (lane.is_doubted and lane.held > 0)
+        has_news = bool(lane.results) or (lane.held > 0 and (lane.is_doubted or lane.is_unsure))
         return has_news or (free > 0 and lane.may_have and lane.room(free) > 0)
 
     def _want(self, lane: Lane) -> tuple[int, bool]:
@@ -210,20 +201,24 @@ class Consumer:
         half = max(1, len(self._executor.slots) // 2)
         return max(min(lane.room(free), half), 0), False
 
-    def _next_turn(self) -> _Turn | None:
+    def _next_turn(self) -> Turn | None:
         begun, self._begun = self._begun, None
         if begun is not None:
             return begun
+        for turn in self._stalled:
+            if turn.lane.pause_until_s <= self._loop.time():
+                self._stalled.remove(turn)
+                return turn
         lane = self._pick()
         return None if lane is None else self._begin(lane)
 
-    def _begin(self, lane: Lane) -> _Turn:
+    def _begin(self, lane: Lane) -> Turn:
         want, is_solo = self._want(lane)
         call = lane.request(want, self._clock.now_ms(), is_solo=is_solo)
         self._table.hold(lane.number, lane.incarnation, lane.held + want)
-        return _Turn(lane, want, is_solo, call)
+        return Turn(lane, want, is_solo, call)
 
-    async def _finish(self, turn: _Turn) -> None:
+    async def _finish(self, turn: Turn) -> None:
         lane, want = turn.lane, turn.want
         reply = await self._exchange(turn)
         if reply is None:
@@ -240,25 +235,10 @@ class Consumer:
             self._solitude.asked(reply.claimed, self._loop.time())
         if reply.deliver:
             await self._hooks.deliver(lane.queue, reply.deliver)
-
-    async def _take_stock(self, lane: Lane) -> None:
-        """Hand back what a failover left in this life's name; no exchange is under way."""
-        known = lane.unsettled() | self._executor.tasks_of(lane)
-        for _, first, others in self._batch:
-            known |= {first.id, *(task.id for task in others)}
-        try:
-            releases = await find_forgotten(
-                self._link, lane.book_keys, lane.life, known, lane.server_ms()
-            )
-        except RedisUnavailable:
-            return  # away once more: the next exchange tries again
-        except RediqError as error:
-            releases = []
-            log.error("queue %s: %s", lane.queue, error)  # noqa: TRY400  # its own text says all
-        lane.is_unsure = False
-        if releases:
-            log.warning("%s settles of %s were lost by Redis", len(releases), lane.queue)
-            lane.hand_back_forgotten(releases)
+        if lane.is_unsure:
+            running = self._executor.tasks_of(lane)
+            known = {task.id for _, first, others in self._batch for task in (first, *others)}
+            await take_stock(self._link, lane, running | known)
 
     def _spend(self, claims: int) -> None:
         self._claims_left -= claims
@@ -300,10 +280,15 @@ class Consumer:
         for lane, task, others in batch:
             self._executor.dispatch(lane, task, others)
 
-    async def _exchange(self, turn: _Turn) -> ExchangeReply | None:
-        """Send a request until it is answered; the last batch starts while it is on its way."""
+    async def _exchange(self, turn: Turn) -> ExchangeReply | None:
+        """Send a request until it is answered; the last batch starts while it is on its way.
+
+        Returns None if Redis refused it, or if it waits because its server is away.
+        """
         lane = turn.lane
         channel = self._channel(lane)
+        if turn.tries and not await self._reopen(channel, turn):
+            return None
         while True:
             try:
                 if not turn.is_sent:
@@ -313,8 +298,8 @@ class Consumer:
                 turn.is_sent = False
                 reply = await channel.receive()
             except RedisUnavailable as error:
-                self._hand_over()
-                await self._reopen(channel, error)
+                if not await self._reopen(channel, turn, error):
+                    return None
             except RediqError as error:
                 self._hand_over()
                 lane.refuse(self._loop.time() + _REFUSED_PAUSE_S)
@@ -324,21 +309,34 @@ class Consumer:
                 self.is_connected = True
                 return turn.call.read(reply)
 
-    async def _reopen(self, channel: AsyncChannel, error: RedisUnavailable) -> None:
-        if self.is_connected:
+    async def _reopen(
+        self, channel: AsyncChannel, turn: Turn, error: RedisUnavailable | None = None
+    ) -> bool:
+        """Open a channel again; returns False if the turn waits so that other lanes go on."""
+        lane = turn.lane
+        if error is not None and self.is_connected:
             log.warning("%s %s", error.message, error.cause)
-        self.is_connected = False
-        for lane in self.lanes:
-            lane.is_unsure |= self._channel(lane) is channel
+        self.is_connected = lane.is_stalled = False
+        self._hand_over()
+        self._listener.go_on()
+        for other in self.lanes:
+            other.is_unsure |= self._channel(other) is channel
         while True:
             self._beat()
+            limit_s = patience_s(turn.tries) if self._may_stall else LONGEST_SLEEP_S
             try:
-                await channel.reopen(deadline_s=LONGEST_SLEEP_S)
+                await channel.reopen(deadline_s=limit_s)
             except RediqError as again:
-                log.warning("still no Redis: %s", again.message)
+                log.warning("still no Redis for %s: %s", lane.queue, again.message)
+                turn.tries += 1
+                if self._may_stall:
+                    lane.is_stalled, lane.pause_until_s = True, self._loop.time() + limit_s
+                    self._stalled.append(turn)
+                    return False
             else:
                 log.info("connected to Redis again")
-                return
+                turn.tries = 0
+                return True
 
     def _channel(self, lane: Lane) -> AsyncChannel:
         # A Cluster keeps queues on different nodes; elsewhere one connection serves all.
@@ -378,6 +376,7 @@ class Consumer:
         if self._free() > 0 and not self._solitude.is_sought(self.lanes, now_s):
             looks = [max(lane.look_at_s, lane.pause_until_s) for lane in self.lanes]
             wait_s = min([wait_s, *(look - now_s for look in looks)])
+        wait_s = min([wait_s, *(turn.lane.pause_until_s - now_s for turn in self._stalled)])
         if wait_s > 0 and not self._bell.is_set():
             timer = self._loop.call_later(wait_s, self._bell.set)
             self._is_asleep = True
@@ -389,12 +388,3 @@ class Consumer:
             late_s = self._loop.time() - now_s - wait_s
             self._lag_ms = max(round(late_s * 1000), 0)
         self._bell.clear()
-
-
-def _heaviest(lanes: Sequence[Lane]) -> Lane:
-    """Smooth weighted round robin over the lanes that are ready."""
-    for lane in lanes:
-        lane.credit += lane.plan.weight
-    best = max(lanes, key=lambda lane: lane.credit)
-    best.credit -= sum(lane.plan.weight for lane in lanes)
-    return best

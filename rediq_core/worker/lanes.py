@@ -76,6 +76,7 @@ class Lane:
         credit: Balance of the weighted round robin.
         is_doubted: The keeper found no lease; the next exchange says whether it is lost.
         is_unsure: Redis was away, and may have come back without the last settles.
+        is_stalled: Its request is under way to a server that is away; it begins no other.
         pause_until_s: Loop time until which Redis refusing it is not asked again.
         histogram: Counts for the queue's minute, by field, that were not sent yet.
         tallies: Counts for the parent, by type.
@@ -102,6 +103,7 @@ class Lane:
         self.credit = 0
         self.is_doubted = False
         self.is_unsure = False
+        self.is_stalled = False
         self.pause_until_s = 0.0
         self.histogram: dict[str, int] = {}
         self.tallies = Tallies()

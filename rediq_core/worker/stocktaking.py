@@ -2,7 +2,7 @@
 
 An asynchronous failover can lose a settle that was answered and keep the claim before it. The claim
 then lives under the lease of a process that is done with it, for as long as that process lives. So
-a consumer that had to reconnect compares, between two exchanges, while none is under way: whatever
+a consumer that had to reconnect compares, after a lane's next exchange and before another: whatever
 is claimed by its present life and neither runs nor waits to be settled is handed back, and runs
 again. This reads; handing back is a settle like any other, checked by its token.
 
@@ -11,16 +11,42 @@ Cost: one HSCAN page for each 500 tasks that run in the queue, and one HMGET if 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 
 from rediq_core.connection.aio import AsyncLink
+from rediq_core.errors import RediqError, RedisUnavailable
 from rediq_core.verbs.exchange import Settled
 from rediq_core.worker import settling
+from rediq_core.worker.lanes import Lane
 
+log = logging.getLogger("rediq.worker")
 # Claims a page.
 PAGE = 500
 # Seconds for each read; while Redis is away the consumer must not stand still for long.
 DEADLINE_S = 1.0
+
+
+async def take_stock(link: AsyncLink, lane: Lane, running: Collection[str]) -> None:
+    """Have a lane hand back what it has on record and knows nothing of.
+
+    Args:
+        link: To read by.
+        lane: It has no request under way.
+        running: Ids of what it runs, or is about to.
+    """
+    known = lane.unsettled().union(running)
+    try:
+        releases = await find_forgotten(link, lane.book_keys, lane.life, known, lane.server_ms())
+    except RedisUnavailable:
+        return  # away once more: the lane stays unsure
+    except RediqError as error:
+        releases = []
+        log.error("queue %s: %s", lane.queue, error)  # noqa: TRY400  # its own text says all
+    lane.is_unsure = False
+    if releases:
+        log.warning("%s settles of %s were lost by Redis", len(releases), lane.queue)
+        lane.hand_back_forgotten(releases)
 
 
 async def find_forgotten(
