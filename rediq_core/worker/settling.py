@@ -17,6 +17,8 @@ from rediq_core.verbs.exchange import Settled
 
 # Longest summary of a failure kept with its fingerprint, in characters.
 MAX_SUMMARY = 160
+# Note of a task that is handed back because its process knows nothing of it.
+FORGOTTEN = "its settle was lost with a Redis that is gone"
 # Losses after which a task is dead; reap.lua decides the same for lost leases.
 MAX_LOSSES = 3
 # Losses after which it is a suspect and runs alone; reap.lua decides the same.
@@ -109,7 +111,7 @@ def forgotten(task_id: str, token: str, tries: bytes | None, now_ms: int) -> Set
     """
     attempts, losses = (tries or b"0|0").split(b"|")[:2]
     details = {"o": "released", "a": int(attempts) + 1, "k": token, "c": now_ms, "w": 0, "d": 0}
-    note = {"n": "its settle was lost with a Redis that is gone"}
+    note = {"n": FORGOTTEN}
     line = json.dumps(details | note, separators=(",", ":")) + "\n"
     kept = f"{attempts.decode()}|{losses.decode()}" if tries else ""
     return Settled(task_id, token, "p", line, kept, "", "")

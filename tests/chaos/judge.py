@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import TaskView
+from rediq_core.worker.settling import FORGOTTEN
 from tests.chaos.ledger import Row
 from tests.chaos.nemesis import Fault
 from tests.chaos.scene import GRACE_S, LEASE_S
@@ -176,6 +177,19 @@ def _judge_end(task: Asked, view: TaskView | None, verdict: Verdict) -> None:
             verdict.lost[task.id] = why
         elif view.timeline and view.timeline[-1].kind == "poison":
             verdict.poisoned.append(task.id)
+
+
+def forgotten(views: Mapping[str, TaskView | None]) -> list[tuple[str, str]]:
+    """Return the tasks that a process had claimed and knew nothing of.
+
+    A failover that loses a settle makes them. Where none can be lost, a claim was forgotten, and
+    that the process noticed excuses nothing.
+    """
+    return [
+        ("claimed and forgotten", task_id)
+        for task_id, view in views.items()
+        if view is not None and any(entry.note == FORGOTTEN for entry in view.timeline)
+    ]
 
 
 def _why_lost(task: Asked, view: TaskView) -> str:

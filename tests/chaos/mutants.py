@@ -76,7 +76,7 @@ MUTANTS = {
         "if tonumber(seq) == tonumber(a_seq) then return repeat_reply(due, codes, ids) end",
         "",
         "drop_replies",
-        r"active for ever|was run twice|was taken away",
+        r"active for ever|was run twice|was taken away|claimed and forgotten",
     ),
     "an enqueue is acknowledged before it is stored": Mutant(
         "rediq_core/client/aio.py",

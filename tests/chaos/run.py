@@ -13,7 +13,7 @@ from rediq_core.model.views import TaskView
 from rediq_core.scripts.call import Space
 from rediq_core.verbs.inspect import read_tasks
 from tests.chaos import report
-from tests.chaos.judge import FINAL, Asked, Verdict, judge, read_asked
+from tests.chaos.judge import FINAL, Asked, Verdict, forgotten, judge, read_asked
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.sampler import Sampler
 from tests.chaos.scene import NAMESPACE, QUEUES, Scene, open_scene
@@ -83,6 +83,8 @@ def run(
         verdict = judge(tasks, nemesis.faults, views)
         verdict.violations += [(f"{said} ({n}×)", "") for said, n in sampler.violations.items()]
         verdict.violations += [(said, "") for said in _left_over(scene)]
+        if topology == "standalone" and is_durable:
+            verdict.violations += forgotten(views)
         verdict.violations += [(f"a worker ended with {code}", "") for code in codes if code]
         history = report.histories(verdict, rows, nemesis.faults, views)
         if history:
