@@ -20,6 +20,8 @@ from tests.support.workers import Worker
 
 # Rows and columns of the screen; nothing is paged.
 SCREEN = (60, 100)
+# The terminal has a size of its own, whatever runs the tests says.
+OWN_SIZE = {"COLUMNS": "", "LINES": ""}
 _WIPED = re.compile(rf"{re.escape(CLEAR_LINE)}(?:[^\n]*{re.escape(CLEAR_LINE)})?")
 
 
@@ -46,7 +48,7 @@ class World:
         """
         code, screen = in_terminal(
             *words_of(line),
-            env={"REDIQ_URL": self.server.url, "LOGNAME": by, "NO_COLOR": "1"},
+            env={"REDIQ_URL": self.server.url, "LOGNAME": by, "NO_COLOR": "1", **OWN_SIZE},
             cwd=self.server.directory,
             size=SCREEN,
         )
