@@ -179,8 +179,8 @@ async def test_a_replica_is_named_when_a_key_would_write_to_it(
         async with open_dash() as dash:
             assert "mail" in dash.frame()
             await dash.press("p")
-            told = await dash.see("is a read-only replica")
-            assert "Point the URL at the master" in told
+            await dash.see("is a read-only replica")
+            await dash.see("Point the URL at the master")
             assert dash.app.snapshot.trouble is None
             await dash.press("escape", "3")
             await dash.see("HOST:PID")
