@@ -204,6 +204,12 @@ class Courier:
                 wire = await self._node(place.address).get()
         except DIAL_ERRORS as error:
             return [TryFailed(error, was_sent=False)] * len(requests)
+        except asyncio.CancelledError:
+            # Closing cancels what opens; the caller itself was not cancelled.
+            task = asyncio.current_task()
+            if not self._is_closed or task is None or task.cancelling():
+                raise
+            return [TryFailed(closed_error(), was_sent=False)] * len(requests)
         left_s = attempts.left_s()
         usual_s = self.topology.reply_timeout_s
         replies: list[Reply | TryFailed] = []
