@@ -32,8 +32,8 @@ def ask_yes(question: str, *, is_yes: bool, command: Sequence[str]) -> None:
     if _answer(f"{question} [y/N] ").lower() not in ("y", "yes"):
         raise Refused(
             "not confirmed; nothing was changed.",
-            cause="The answer was another one.",
-            next_step="Do it again, or look first: --dry-run",
+            cause="The answer was not yes.",
+            next_step="Do it again and answer y, or pass --yes.",
         )
 
 
@@ -61,8 +61,8 @@ def ask_name(question: str, name: str, *, given: str | None, command: Sequence[s
     if _answer(f"{question} Type {safe(name)} to go on: ") != name:
         raise Refused(
             "not confirmed; nothing was changed.",
-            cause="The answer was another one.",
-            next_step="Do it again, or look first: --dry-run",
+            cause="What was typed is not the name.",
+            next_step=f"Do it again and type {safe(name)}, or pass --confirm {safe(name)}.",
         )
 
 

@@ -90,6 +90,8 @@ class Dash(Commanding):
         if not self.is_headless:
             catch_signals(self.leave_by_signal)
         await self.goto(self.place, remember=False)
+        if self.view is None:  # its filter cannot be read once its words are joined
+            await self.goto(replace(self.place, filter=""), remember=False)
         self.poller.start()
         self._on_ready()  # it may have been reading for a while, with nobody to tell
         self.set_interval(TICK_S, self._tick)

@@ -195,6 +195,11 @@ class Courier:
         for node in nodes.values():
             await node.aclose()
 
+    def _was_closed_meanwhile(self) -> bool:
+        """Say whether what was waited for was cancelled by closing, and not the caller itself."""
+        task = asyncio.current_task()
+        return self._is_closed and task is not None and not task.cancelling()
+
     async def _try_at(
         self, place: Place, requests: Sequence[Request], attempts: Attempts
     ) -> list[Reply | TryFailed]:
@@ -205,9 +210,7 @@ class Courier:
         except DIAL_ERRORS as error:
             return [TryFailed(error, was_sent=False)] * len(requests)
         except asyncio.CancelledError:
-            # Closing cancels what opens; the caller itself was not cancelled.
-            task = asyncio.current_task()
-            if not self._is_closed or task is None or task.cancelling():
+            if not self._was_closed_meanwhile():
                 raise
             return [TryFailed(closed_error(), was_sent=False)] * len(requests)
         left_s = attempts.left_s()
@@ -249,7 +252,12 @@ class Courier:
             self._survey = asyncio.create_task(self._ask_around())
             self._survey.add_done_callback(self._surveyed)
         # Shielded: a cancelled caller must not end the survey of the others.
-        await asyncio.shield(self._survey)
+        try:
+            await asyncio.shield(self._survey)
+        except asyncio.CancelledError:
+            if not self._was_closed_meanwhile():
+                raise
+            raise closed_error() from None
 
     def _surveyed(self, survey: asyncio.Task[None]) -> None:
         self._survey = None

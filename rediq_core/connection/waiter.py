@@ -68,11 +68,13 @@ class Waiter:
             groups.setdefault(slot_of(key) if is_cluster else 0, []).append(key)
         self._lanes = [_Lane(courier, group, hear) for group in groups.values()]
 
-    async def wait(self, timeout_s: float) -> str | None:
+    async def wait(self, timeout_s: float, *, without: Container[str] = ()) -> str | None:
         """Sleep until a list has an element, and pop it; 0 round trips while asleep.
 
         Args:
             timeout_s: Seconds, above 0.
+            without: Lists to leave alone; not all of them. One that an earlier call still listens
+                to may be popped once more.
 
         Returns:
             The list that had one, or None when the time passed. None may also come early, when
@@ -86,7 +88,7 @@ class Waiter:
         deadline = loop.time() + timeout_s
         try:
             while (left_s := deadline - loop.time()) > 0:
-                futures = await self._listen(left_s)
+                futures = await self._listen(left_s, without)
                 # A server is late only after its own timeout and the grace.
                 done, _ = await asyncio.wait(
                     futures, timeout=left_s + _GRACE_S, return_when=asyncio.FIRST_COMPLETED
@@ -108,12 +110,14 @@ class Waiter:
         for lane in self._lanes:
             await lane.wait_closed()
 
-    async def _listen(self, timeout_s: float) -> list[asyncio.Future[Reply]]:
+    async def _listen(
+        self, timeout_s: float, without: Container[str]
+    ) -> list[asyncio.Future[Reply]]:
         """Have every lane listen that can: one lost shard must not silence the others."""
         failure: RedisUnavailable | None = None
         for lane in self._lanes:
             try:
-                await lane.listen(timeout_s)
+                await lane.listen(timeout_s, without)
             except RedisUnavailable as error:
                 failure = error
         futures = [lane.reply for lane in self._lanes if lane.reply is not None]
@@ -156,16 +160,17 @@ class _Lane:
         self._wire: Wire | None = None
         self._detour = Detour(courier.directory.generation)
 
-    async def listen(self, timeout_s: float) -> None:
-        """Have one BLPOP outstanding."""
-        if self.reply is not None:
+    async def listen(self, timeout_s: float, without: Container[str]) -> None:
+        """Have one BLPOP outstanding, if there is anything to listen to."""
+        keys = [key for key in self._keys if key not in without]
+        if self.reply is not None or not keys:
             return
         wire = self._wire
         if wire is None or wire.lost is not None:
             wire = self._wire = await self._open()
         block_s = f"{max(timeout_s, _SHORTEST_BLOCK_S):.3f}"
         into = None if self._hear is None else _Heard(self._hear)
-        self.reply = wire.ask(pack("BLPOP", *self._keys, block_s), into)
+        self.reply = wire.ask(pack("BLPOP", *keys, block_s), into)
 
     def take(self) -> str | None:
         """Return the key that had an element, None for a timeout or a change of role.

@@ -30,6 +30,7 @@ class AsyncExecutor:
 
     Attributes:
         link: The connection; whoever made the executor closes it.
+        is_legacy: Scripts are sent as Redis 6 takes them.
     """
 
     def __init__(self, link: AsyncLink) -> None:
@@ -49,8 +50,7 @@ class AsyncExecutor:
         except Refused as error:
             raise name_denied(call, error) from error
         except SchemaMismatch as error:
-            if not was_legacy and await self._is_old_server():
-                self.is_legacy = True
+            if not was_legacy and await self.learn_age():
                 return await self.run(call, deadline_s=deadline_s)
             types = [await self.link.command("TYPE", key, key=key) for key in call.keys]
             raise name_wrong_key(call, types, error) from error
@@ -63,14 +63,19 @@ class AsyncExecutor:
         was_legacy = self.is_legacy
         raws = [call.raw(is_legacy=was_legacy) for call in calls]
         replies = await self.link.evalsha_many(raws, deadline_s=deadline_s)
-        if not was_legacy and any(isinstance(reply, SchemaMismatch) for reply in replies):
-            self.is_legacy = await self._is_old_server()
-            if self.is_legacy:
-                return await self.run_many(calls, deadline_s=deadline_s)
+        has_failed = any(isinstance(reply, SchemaMismatch) for reply in replies)
+        if has_failed and not was_legacy and await self.learn_age():
+            return await self.run_many(calls, deadline_s=deadline_s)
         return read_replies(calls, replies)
 
-    async def _is_old_server(self) -> bool:
-        return is_before_7(await self.link.command("INFO", "server"))
+    async def learn_age(self) -> bool:
+        """Learn from INFO whether scripts need the form for Redis 6; returns whether they do.
+
+        For who sent one as a newer server takes it and was told that it failed: one round trip.
+        """
+        if not self.is_legacy:
+            self.is_legacy = is_before_7(await self.link.command("INFO", "server"))
+        return self.is_legacy
 
 
 class SyncExecutor:

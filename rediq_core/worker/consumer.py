@@ -15,29 +15,25 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from rediq_core import keys
 from rediq_core.clock import Clock
 from rediq_core.connection.aio import AsyncLink
-from rediq_core.connection.channel import AsyncChannel
-from rediq_core.connection.topology import Mode
-from rediq_core.errors import RediqError, RedisUnavailable
 from rediq_core.model.claimed import ClaimedTask
 from rediq_core.verbs.exchange import ExchangeReply
 from rediq_core.worker import settling
+from rediq_core.worker.exchanging import Exchanging
 from rediq_core.worker.executor import Executor
 from rediq_core.worker.lanes import Lane
 from rediq_core.worker.marker import MarkerListener
 from rediq_core.worker.slots import DRAINING, PAUSED, RUNNING, SlotTable
 from rediq_core.worker.solitude import Solitude
 from rediq_core.worker.stocktaking import take_stock
-from rediq_core.worker.turns import Turn, heaviest, patience_s
+from rediq_core.worker.turns import Turn, heaviest
 
 log = logging.getLogger("rediq.worker")
 # Longest sleep, in seconds: the parent's watchdog wants to see turns.
 LONGEST_SLEEP_S = 5.0
-# Pause of a lane whose exchange Redis refused (wrong-type key, denied command), in seconds.
-_REFUSED_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +56,11 @@ class Consumer:
 
     Attributes:
         lanes: One a queue, in the configured order.
-        is_connected: The last exchange got a reply.
     """
 
     def __init__(
         self,
         link: AsyncLink,
-        namespace: str,
         lanes: Sequence[Lane],
         executor: Executor,
         table: SlotTable,
@@ -77,7 +71,6 @@ class Consumer:
         max_claims: int = 0,
     ) -> None:
         self.lanes = list(lanes)
-        self.is_connected = False
         self._link = link
         self._executor = executor
         self._table = table
@@ -85,21 +78,21 @@ class Consumer:
         self._clock = clock
         self._is_strict = is_strict
         self._loop = asyncio.get_running_loop()
-        self._channels: dict[str, AsyncChannel] = {}
-        wake_keys = {keys.queue_key(namespace, lane.queue, "wake"): lane for lane in lanes}
-        self._listener = MarkerListener(link, wake_keys, self._on_marker, self._on_fault)
+        self._exchanging = Exchanging(
+            link, self.lanes, on_written=self._go_on, on_answered=self.ring, beat=self._beat
+        )
+        wake_keys = {lane.key("wake"): lane for lane in lanes}
+        self._listener = MarkerListener(
+            link, wake_keys, self._can_take, self._on_marker, self._on_lost
+        )
         self._bell = asyncio.Event()
         # What was claimed and not handed over: a lane, a task, and the others of its group.
         self._batch: list[tuple[Lane, ClaimedTask, Sequence[ClaimedTask]]] = []
         # A turn that a marker began while the loop slept.
         self._begun: Turn | None = None
-        # Turns whose server is away, while other lanes go on.
-        self._stalled: list[Turn] = []
-        self._may_stall = link.topology.mode is Mode.CLUSTER and len(self.lanes) > 1
         self._is_asleep = False
         self._is_claiming = True
         self._is_paused = False
-        self._is_legacy = False
         self._solitude = Solitude()
         self._lag_ms = 0
         self._has_limit = max_claims > 0
@@ -133,19 +126,26 @@ class Consumer:
         """Settle and claim until claiming was stopped and everything is settled."""
         self._listener.start()
         try:
-            while self._is_claiming or self._begun or self._stalled or not self.is_drained:
+            while self._is_under_way:
+                for answered in self._exchanging.answered():
+                    await self._take(*answered)
                 turn = self._next_turn()
                 if turn is None:
-                    self._hand_over()
-                    self._listener.go_on()
+                    self._go_on()
                     await self._sleep()
                 else:
-                    await self._finish(turn)
+                    reply = await self._exchanging.ask(turn)
+                    if reply is not None:
+                        await self._take(turn, reply)
                 self._beat()
         finally:
             await self._listener.aclose()
-            for channel in self._channels.values():
-                await channel.aclose()
+            await self._exchanging.aclose()
+
+    @property
+    def _is_under_way(self) -> bool:
+        has_turn = self._begun is not None or self._exchanging.is_waiting()
+        return self._is_claiming or has_turn or not self.is_drained
 
     def _beat(self) -> None:
         state = RUNNING if self._is_claiming else DRAINING
@@ -176,7 +176,9 @@ class Consumer:
             free = 0
             if self._is_idle and not self.has_results:
                 suspected = (lane for lane in self.lanes if lane.suspects > 0)
-                return next((lane for lane in suspected if not lane.is_stalled), None)
+                return next(
+                    (lane for lane in suspected if not self._exchanging.is_waiting(lane)), None
+                )
         ready = [lane for lane in self.lanes if self._is_ready(lane, free, now_s)]
         if len(ready) < 2 or self._is_strict:
             return ready[0] if ready else None
@@ -185,9 +187,10 @@ class Consumer:
     def _is_ready(self, lane: Lane, free: int, now_s: float) -> bool:
         if not lane.may_have and lane.look_at_s <= now_s:
             lane.wake(is_marker=False)
-        if lane.is_stalled or lane.pause_until_s > now_s:
+        if self._exchanging.is_waiting(lane) or lane.pause_until_s > now_s:
             return False
-        has_news = bool(lane.results) or (lane.held > 0 and (lane.is_doubted or lane.is_unsure))
+        is_due = lane.is_doubted or lane.stock_at_s <= now_s
+        has_news = bool(lane.results) or (lane.held > 0 and is_due)
         return has_news or (free > 0 and lane.may_have and lane.room(free) > 0)
 
     def _want(self, lane: Lane) -> tuple[int, bool]:
@@ -205,10 +208,6 @@ class Consumer:
         begun, self._begun = self._begun, None
         if begun is not None:
             return begun
-        for turn in self._stalled:
-            if turn.lane.pause_until_s <= self._loop.time():
-                self._stalled.remove(turn)
-                return turn
         lane = self._pick()
         return None if lane is None else self._begin(lane)
 
@@ -218,11 +217,8 @@ class Consumer:
         self._table.hold(lane.number, lane.incarnation, lane.held + want)
         return Turn(lane, want, is_solo, call)
 
-    async def _finish(self, turn: Turn) -> None:
+    async def _take(self, turn: Turn, reply: ExchangeReply) -> None:
         lane, want = turn.lane, turn.want
-        reply = await self._exchange(turn)
-        if reply is None:
-            return
         if not lane.take(reply, want, self._loop.time()):
             self._lose(lane)
         self._table.hold(lane.number, lane.incarnation, lane.held)
@@ -235,10 +231,13 @@ class Consumer:
             self._solitude.asked(reply.claimed, self._loop.time())
         if reply.deliver:
             await self._hooks.deliver(lane.queue, reply.deliver)
-        if lane.is_unsure:
-            running = self._executor.tasks_of(lane)
-            known = {task.id for _, first, others in self._batch for task in (first, *others)}
-            await take_stock(self._link, lane, running | known)
+        if lane.stock_at_s <= self._loop.time():
+            await take_stock(self._link, lane, partial(self._ids_of, lane))
+
+    def _ids_of(self, lane: Lane) -> set[str]:
+        """Return what of a lane runs or is about to."""
+        waiting = {task.id for _, first, others in self._batch for task in (first, *others)}
+        return waiting | self._executor.tasks_of(lane)
 
     def _spend(self, claims: int) -> None:
         self._claims_left -= claims
@@ -275,108 +274,46 @@ class Consumer:
         lane.may_have = True
         self._hooks.on_lost(lane)
 
-    def _hand_over(self) -> None:
+    def _go_on(self) -> None:
+        """Start what was claimed and listen again: the next request is on its way, or none is."""
         batch, self._batch = self._batch, []
         for lane, task, others in batch:
             self._executor.dispatch(lane, task, others)
-
-    async def _exchange(self, turn: Turn) -> ExchangeReply | None:
-        """Send a request until it is answered; the last batch starts while it is on its way.
-
-        Returns None if Redis refused it, or if it waits because its server is away.
-        """
-        lane = turn.lane
-        channel = self._channel(lane)
-        if turn.tries and not await self._reopen(channel, turn):
-            return None
-        while True:
-            try:
-                if not turn.is_sent:
-                    await channel.send(turn.call.raw(is_legacy=self._is_legacy))
-                    self._hand_over()
-                    self._listener.go_on()
-                turn.is_sent = False
-                reply = await channel.receive()
-            except RedisUnavailable as error:
-                if not await self._reopen(channel, turn, error):
-                    return None
-            except RediqError as error:
-                self._hand_over()
-                lane.refuse(self._loop.time() + _REFUSED_PAUSE_S)
-                log.error("queue %s: %s", lane.queue, error)  # noqa: TRY400  # its own text says all
-                return None
-            else:
-                self.is_connected = True
-                return turn.call.read(reply)
-
-    async def _reopen(
-        self, channel: AsyncChannel, turn: Turn, error: RedisUnavailable | None = None
-    ) -> bool:
-        """Open a channel again; returns False if the turn waits so that other lanes go on."""
-        lane = turn.lane
-        if error is not None and self.is_connected:
-            log.warning("%s %s", error.message, error.cause)
-        self.is_connected = lane.is_stalled = False
-        self._hand_over()
         self._listener.go_on()
-        for other in self.lanes:
-            other.is_unsure |= self._channel(other) is channel
-        while True:
-            self._beat()
-            limit_s = patience_s(turn.tries) if self._may_stall else LONGEST_SLEEP_S
-            try:
-                await channel.reopen(deadline_s=limit_s)
-            except RediqError as again:
-                log.warning("still no Redis for %s: %s", lane.queue, again.message)
-                turn.tries += 1
-                if self._may_stall:
-                    lane.is_stalled, lane.pause_until_s = True, self._loop.time() + limit_s
-                    self._stalled.append(turn)
-                    return False
-            else:
-                log.info("connected to Redis again")
-                turn.tries = 0
-                return True
 
-    def _channel(self, lane: Lane) -> AsyncChannel:
-        # A Cluster keeps queues on different nodes; elsewhere one connection serves all.
-        name = lane.queue if self._link.topology.mode is Mode.CLUSTER else ""
-        channel = self._channels.get(name)
-        if channel is None:
-            channel = self._channels[name] = self._link.channel(lane.wake_key)
-        return channel
+    def _can_take(self, lane: Lane) -> bool:
+        return self._free() > 0 and lane.room(1) > 0
 
-    def _on_marker(self, lane: Lane) -> bool:
-        """A marker came for a lane; returns False if it must go back for others to find."""
-        if self._free() <= 0 or lane.room(1) <= 0:
-            return False
+    def _on_marker(self, lane: Lane) -> None:
+        """A marker came for a lane that can take something."""
         lane.wake(is_marker=True)
         if self._is_asleep and self._begun is None:
             self._begin_now()
         self.ring()
-        return True
 
-    def _on_fault(self) -> None:
+    def _on_lost(self) -> None:
         """The listener lost its connection: whoever answers next may know less than the last."""
         for lane in self.lanes:
-            lane.is_unsure = True
+            lane.stock_at_s = 0.0
         self.ring()
 
     def _begin_now(self) -> None:
         """Write the next exchange from where the marker is read, turns of the loop earlier."""
         lane = self._pick()
         if lane is not None:
-            turn = self._begun = self._begin(lane)
-            raw = turn.call.raw(is_legacy=self._is_legacy)
-            turn.is_sent = self._channel(lane).send_now(raw)
+            self._begun = self._begin(lane)
+            self._exchanging.begin(self._begun)
 
     async def _sleep(self) -> None:
         now_s = self._loop.time()
         wait_s = LONGEST_SLEEP_S
-        if self._free() > 0 and not self._solitude.is_sought(self.lanes, now_s):
-            looks = [max(lane.look_at_s, lane.pause_until_s) for lane in self.lanes]
+        free = self._free()
+        if free > 0 and not self._solitude.is_sought(self.lanes, now_s):
+            # A lane whose slots are taken, or whose server is away, will ring when it has changed.
+            open_ = [lane for lane in self.lanes if lane.room(free) > 0]
+            open_ = [lane for lane in open_ if not self._exchanging.is_waiting(lane)]
+            looks = [max(lane.look_at_s, lane.pause_until_s) for lane in open_]
             wait_s = min([wait_s, *(look - now_s for look in looks)])
-        wait_s = min([wait_s, *(turn.lane.pause_until_s - now_s for turn in self._stalled)])
         if wait_s > 0 and not self._bell.is_set():
             timer = self._loop.call_later(wait_s, self._bell.set)
             self._is_asleep = True
@@ -387,4 +324,6 @@ class Consumer:
                 timer.cancel()
             late_s = self._loop.time() - now_s - wait_s
             self._lag_ms = max(round(late_s * 1000), 0)
+        else:
+            await asyncio.sleep(0)  # whatever the reason: handlers must get their turn
         self._bell.clear()

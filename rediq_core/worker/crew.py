@@ -108,7 +108,6 @@ class Crew:
         )
         self._consumer = Consumer(
             self._link,
-            plan.server.namespace,
             self.lanes,
             self._executor,
             table,

@@ -188,8 +188,9 @@ class Executor:
             self._on_settled()
             return
         if not self._free:
-            # A group for whose members this version's handler needs more than one slot.
-            lane.hand_back([task, *others], "its group is too large here")
+            # A group for whose members this version's handler needs more than one slot, or what a
+            # server that was away had claimed for slots that others filled meanwhile.
+            lane.hand_back([task, *others], "no slot is free for it here")
             self._on_settled()
             return
         slot = self._free.popleft()

@@ -6,6 +6,7 @@ has at most one request under way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,8 +76,8 @@ class Lane:
         suspects: Tasks that wait to run alone.
         credit: Balance of the weighted round robin.
         is_doubted: The keeper found no lease; the next exchange says whether it is lost.
-        is_unsure: Redis was away, and may have come back without the last settles.
-        is_stalled: Its request is under way to a server that is away; it begins no other.
+        stock_at_s: Loop time from which to take stock, as Redis was away and may have come back
+            without the last settles; infinite when all is known.
         pause_until_s: Loop time until which Redis refusing it is not asked again.
         histogram: Counts for the queue's minute, by field, that were not sent yet.
         tallies: Counts for the parent, by type.
@@ -102,8 +103,7 @@ class Lane:
         self.suspects = 0
         self.credit = 0
         self.is_doubted = False
-        self.is_unsure = False
-        self.is_stalled = False
+        self.stock_at_s = math.inf
         self.pause_until_s = 0.0
         self.histogram: dict[str, int] = {}
         self.tallies = Tallies()
@@ -239,11 +239,6 @@ class Lane:
         self.histogram["lost"] = self.histogram.get("lost", 0) + 1
         self.tallies.lost(task.type)
 
-    @property
-    def wake_key(self) -> str:
-        """Key of the queue's wake list."""
-        return keys.queue_key(self._space.namespace, self.queue, "wake")
-
     def unsettled(self) -> set[str]:
         """Ids of what has ended and was not settled yet."""
         return {settled.id for settled in self.results}
@@ -253,14 +248,9 @@ class Lane:
         self.results += releases
         self.held += len(releases)
 
-    @property
-    def book_keys(self) -> tuple[str, str]:
-        """Keys of the queue's claims and tries."""
-        namespace = self._space.namespace
-        return (
-            keys.queue_key(namespace, self.queue, "claims"),
-            keys.queue_key(namespace, self.queue, "tries"),
-        )
+    def key(self, name: str) -> str:
+        """Return one of the queue's keys."""
+        return keys.queue_key(self._space.namespace, self.queue, name)
 
     def server_ms(self) -> int:
         """The server's time, as of the last reply."""

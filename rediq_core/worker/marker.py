@@ -1,8 +1,9 @@
 """Listens for wake-up markers on the wake lists of all queues of a task process.
 
 A marker is a hint that something is claimable. It is popped by one listener only, so a process that
-cannot use one puts it back. If the process dies with a marker in hand, the next look of somebody
-else, at most `lanes.IDLE_LOOK_S` later, finds the task all the same.
+cannot use one puts it back, and leaves that list alone until it can: lists are popped in their
+order, and the markers of other queues lie behind it. If the process dies with a marker in hand, the
+next look of somebody else, at most `lanes.IDLE_LOOK_S` later, finds the task all the same.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import logging
 from collections.abc import Callable, Mapping
 
 from rediq_core.connection.aio import AsyncLink
-from rediq_core.errors import RediqError
+from rediq_core.errors import RediqError, RedisUnavailable
 from rediq_core.worker.lanes import Lane
 
 log = logging.getLogger("rediq.worker")
 # Seconds of one blocking read; a server closes idle connections later than this.
 BLOCK_S = 30.0
-# Pause after a failed read or a marker put back, in seconds.
+# The same while some list is left alone, so that it is not left alone for longer.
+_BLOCK_WITHOUT_S = 1.0
+# Pause after a failed read, and between looks whether any list can be of use, in seconds.
 _PAUSE_S = 0.2
 
 
@@ -32,22 +35,25 @@ class MarkerListener:
         self,
         link: AsyncLink,
         lanes: Mapping[str, Lane],
-        on_marker: Callable[[Lane], bool],
-        on_fault: Callable[[], None],
+        can_take: Callable[[Lane], bool],
+        on_marker: Callable[[Lane], None],
+        on_lost: Callable[[], None],
     ) -> None:
         """Prepare to listen.
 
         Args:
             link: Where.
             lanes: Wake key to lane.
-            on_marker: Told of a marker as soon as it is read; returns False if it cannot be used
-                now. Must not raise.
-            on_fault: Told that the connection was lost or refused. Must not raise.
+            can_take: Says whether a marker of a lane would be of use now.
+            on_marker: Told of a marker as soon as it is read, if it is of use. Must not raise.
+            on_lost: Told that the connection was lost, once until there is another. Must not raise.
         """
         self._link = link
         self._lanes = dict(lanes)
+        self._can_take = can_take
         self._on_marker = on_marker
-        self._on_fault = on_fault
+        self._on_lost = on_lost
+        # Lists whose marker was of no use: put back, and left alone.
         self._declined: set[str] = set()
         self._may_listen = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -73,26 +79,36 @@ class MarkerListener:
         self._may_listen.set()
 
     def _hear(self, key: str) -> None:
-        self._may_listen.clear()
-        if not self._on_marker(self._lanes[key]):
+        lane = self._lanes[key]
+        if self._can_take(lane):
+            self._may_listen.clear()
+            self._on_marker(lane)
+        else:
             self._declined.add(key)
 
     async def _run(self) -> None:
         waiter = self._link.waiter(list(self._lanes), hear=self._hear)
+        is_lost = False
         try:
             while True:
+                self._declined = {k for k in self._declined if not self._can_take(self._lanes[k])}
+                if len(self._declined) == len(self._lanes):
+                    await asyncio.sleep(_PAUSE_S)
+                    continue
                 try:
-                    key = await waiter.wait(BLOCK_S)
+                    block_s = _BLOCK_WITHOUT_S if self._declined else BLOCK_S
+                    key = await waiter.wait(block_s, without=self._declined)
+                    is_lost = False
                     if key is not None and key in self._declined:
-                        self._declined.discard(key)
                         await self._put_back(key)
-                        await asyncio.sleep(_PAUSE_S)
                     elif key is not None:
                         # Writing the next BLPOP would delay the task that this marker is about.
                         await self._may_listen.wait()
                 except RediqError as error:
                     log.debug("cannot listen for markers: %s", error.message)
-                    self._on_fault()
+                    if isinstance(error, RedisUnavailable) and not is_lost:
+                        is_lost = True
+                        self._on_lost()
                     await asyncio.sleep(_PAUSE_S)
         finally:
             await waiter.aclose()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 from rediq_core.handlers.outcomes import Outcome, Verdict
 from rediq_core.handlers.settings import RunSettings
@@ -109,11 +110,13 @@ def forgotten(task_id: str, token: str, tries: bytes | None, now_ms: int) -> Set
         tries: Its row of tries, or None.
         now_ms: The server's time.
     """
-    attempts, losses = (tries or b"0|0").split(b"|")[:2]
-    details = {"o": "released", "a": int(attempts) + 1, "k": token, "c": now_ms, "w": 0, "d": 0}
+    # A damaged row goes, as with any settle that has none to keep.
+    row = re.match(rb"(\d+)\|(\d+)\|", tries or b"")
+    attempts, losses = (int(row[1]), int(row[2])) if row else (0, 0)
+    details = {"o": "released", "a": attempts + 1, "k": token, "c": now_ms, "w": 0, "d": 0}
     note = {"n": FORGOTTEN}
     line = json.dumps(details | note, separators=(",", ":")) + "\n"
-    kept = f"{attempts.decode()}|{losses.decode()}" if tries else ""
+    kept = f"{attempts}|{losses}" if row else ""
     return Settled(task_id, token, "p", line, kept, "", "")
 
 

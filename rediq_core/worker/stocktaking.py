@@ -11,8 +11,10 @@ Cost: one HSCAN page for each 500 tasks that run in the queue, and one HMGET if 
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Collection
+import math
+from collections.abc import Callable
 
 from rediq_core.connection.aio import AsyncLink
 from rediq_core.errors import RediqError, RedisUnavailable
@@ -24,64 +26,59 @@ log = logging.getLogger("rediq.worker")
 # Claims a page.
 PAGE = 500
 # Seconds for each read; while Redis is away the consumer must not stand still for long.
-DEADLINE_S = 1.0
+DEADLINE_S = 2.0
+# Seconds until the next try after one that failed.
+AGAIN_S = 10.0
 
 
-async def take_stock(link: AsyncLink, lane: Lane, running: Collection[str]) -> None:
+async def take_stock(link: AsyncLink, lane: Lane, running: Callable[[], set[str]]) -> None:
     """Have a lane hand back what it has on record and knows nothing of.
 
     Args:
         link: To read by.
-        lane: It has no request under way.
-        running: Ids of what it runs, or is about to.
+        lane: It has no request under way, and begins none meanwhile.
+        running: Says what it runs, or is about to, by id. What ends meanwhile waits to be settled.
     """
-    known = lane.unsettled().union(running)
+    known = running()
     try:
-        releases = await find_forgotten(link, lane.book_keys, lane.life, known, lane.server_ms())
+        claimed = await _read_claims(link, lane)
+        known |= running() | lane.unsettled()
+        unknown = {task_id: token for task_id, token in claimed.items() if task_id not in known}
+        releases = await _releases(link, lane, unknown) if unknown else []
     except RedisUnavailable:
-        return  # away once more: the lane stays unsure
+        lane.stock_at_s = asyncio.get_running_loop().time() + AGAIN_S
+        return
     except RediqError as error:
         releases = []
         log.error("queue %s: %s", lane.queue, error)  # noqa: TRY400  # its own text says all
-    lane.is_unsure = False
+    lane.stock_at_s = math.inf
     if releases:
         log.warning("%s settles of %s were lost by Redis", len(releases), lane.queue)
         lane.hand_back_forgotten(releases)
 
 
-async def find_forgotten(
-    link: AsyncLink, keys: tuple[str, str], life: str, known: Collection[str], now_ms: int
-) -> list[Settled]:
-    """Return releases for what a life holds on record and does not know.
-
-    Args:
-        link: To read by.
-        keys: The queue's claims and tries.
-        life: The incarnation, as tokens name it.
-        known: Ids of what it runs, is about to run or will settle.
-        now_ms: The server's time.
-
-    Raises:
-        RediqError: It could not be read.
-    """
-    claims, tries = keys
-    tokens: dict[bytes, bytes] = {}
+async def _read_claims(link: AsyncLink, lane: Lane) -> dict[str, str]:
+    """Return the tasks that the lane's present life has claimed, with their tokens."""
+    key, life = lane.key("claims"), lane.life.encode() + b":"
+    found: dict[str, str] = {}
     cursor = b"0"
     while True:
         cursor, page = await link.command(
-            "HSCAN", claims, cursor, "COUNT", PAGE, key=claims, deadline_s=DEADLINE_S
+            "HSCAN", key, cursor, "COUNT", PAGE, key=key, deadline_s=DEADLINE_S
         )
-        tokens |= {
-            task_id: token
+        found |= {
+            task_id.decode("utf-8", "replace"): token.decode()
             for task_id, token in zip(page[::2], page[1::2], strict=True)
-            if token.rpartition(b":")[0] == life.encode() and task_id.decode() not in known
+            if token.startswith(life)
         }
         if cursor == b"0":
-            break
-    if not tokens:
-        return []
-    counts = await link.command("HMGET", tries, *tokens, key=tries, deadline_s=DEADLINE_S)
+            return found
+
+
+async def _releases(link: AsyncLink, lane: Lane, claims: dict[str, str]) -> list[Settled]:
+    key = lane.key("tries")
+    rows = await link.command("HMGET", key, *claims, key=key, deadline_s=DEADLINE_S)
     return [
-        settling.forgotten(task_id.decode(), token.decode(), count, now_ms)
-        for (task_id, token), count in zip(tokens.items(), counts, strict=True)
+        settling.forgotten(task_id, token, row, lane.server_ms())
+        for (task_id, token), row in zip(claims.items(), rows, strict=True)
     ]

@@ -13,11 +13,6 @@ from rediq_core.scripts.call import Call
 from rediq_core.verbs.exchange import ExchangeReply
 from rediq_core.worker.lanes import Lane
 
-# Seconds that a turn tries to reach its server while other lanes wait: at first, and at most. As
-# long as it has tried, it stands aside.
-FIRST_PATIENCE_S = 0.25
-MOST_PATIENCE_S = 5.0
-
 
 @dataclass(slots=True)
 class Turn:
@@ -29,7 +24,6 @@ class Turn:
         is_solo: A suspect may be among them.
         call: What is sent, also when it is sent again.
         is_sent: It is on its way.
-        tries: How often its server could not be reached in a row.
     """
 
     lane: Lane
@@ -37,12 +31,6 @@ class Turn:
     is_solo: bool
     call: Call[ExchangeReply]
     is_sent: bool = False
-    tries: int = 0
-
-
-def patience_s(tries: int) -> float:
-    """Return how many seconds to try after so many tries."""
-    return min(FIRST_PATIENCE_S * 2.0**tries, MOST_PATIENCE_S)
 
 
 def heaviest(lanes: Sequence[Lane]) -> Lane:

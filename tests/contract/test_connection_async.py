@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -272,6 +273,28 @@ async def test_closing_ends_calls_that_are_being_repeated() -> None:
 
     with pytest.raises(ConfigError, match="has been closed"):
         await stuck
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+sentinel"])
+async def test_closing_ends_calls_whose_connection_is_being_opened(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        name = "/main/0" if scheme.endswith("sentinel") else "/0"
+        link = AsyncLink(parse_url(f"{scheme}://:secret@{place}{name}"))
+        stuck = asyncio.create_task(link.evalsha(echo("x"), deadline_s=None))
+        courier = link._courier
+        await await_until(
+            lambda: (
+                courier._survey is not None
+                or any(node._opening for node in courier._nodes.values())
+            ),
+            "it is being opened",
+        )
+
+        await link.aclose()
+
+        with pytest.raises(ConfigError, match="has been closed"):
+            await stuck
 
 
 async def test_connecting_by_name_starts_no_thread() -> None:

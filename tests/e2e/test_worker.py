@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from rediq_core import SyncClient, Task, TaskState
 from rediq_core.worker.lanes import IDLE_LOOK_S
+from tests.support.proxy import Proxy
+from tests.support.servers import standalone
 from tests.support.waiting import wait_until
 from tests.support.workers import worker
 
@@ -39,6 +43,14 @@ def test_runs_handlers_of_both_modes_and_keeps_results(redis_url: str, client: S
         assert isinstance(client.result(thread, timeout=20), int)
 
 
+def test_a_worker_serves_a_server_that_knows_no_flags_of_scripts() -> None:
+    with standalone() as server, Proxy(server.url) as old:
+        old.pretend_redis_6()
+        with SyncClient(old.url) as client, worker(old.url):
+            ids = client.enqueue_many([Task("sleep", 0.0) for _ in range(20)])
+            assert [client.result(i, timeout=20) for i in ids] == [{"slept": 0.0}] * 20
+
+
 def test_a_task_enqueued_on_the_result_of_the_last_one_is_seen_at_once(
     redis_url: str, client: SyncClient
 ) -> None:
@@ -47,6 +59,20 @@ def test_a_task_enqueued_on_the_result_of_the_last_one_is_seen_at_once(
     with worker(redis_url):
         for _ in range(400):
             client.result(client.enqueue(Task("sleep", 0.0)), timeout=IDLE_LOOK_S / 2)
+
+
+def test_a_queue_whose_slots_are_taken_hides_no_marker_of_another(
+    redis_url: str, client: SyncClient, tmp_path: Path
+) -> None:
+    config = tmp_path / "rediq.toml"
+    config.write_text("[worker]\nprocesses = 1\n[queues.narrow]\nslots = 1\n[queues.wide]\n")
+    with worker(redis_url, "-c", str(config)):
+        client.enqueue_many([Task("sleep", 40.0, queue="narrow") for _ in range(3)])
+        for _ in range(20):
+            began_s = time.monotonic()
+            client.result(client.enqueue(Task("sleep", 0.0, queue="wide")), timeout=10)
+            # Found by its marker, and not by a look after IDLE_LOOK_S.
+            assert time.monotonic() - began_s < IDLE_LOOK_S / 4
 
 
 def test_failures_retry_then_die_with_their_error(redis_url: str, client: SyncClient) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rediq_core import SyncClient, Task, TaskState
+from rediq_core.worker.lanes import IDLE_LOOK_S
 from tests.support.cli import run
 from tests.support.figures import figure
 from tests.support.guarded import as_operator
@@ -188,3 +189,24 @@ def test_progress_is_live_in_inspect_and_throttled_in_every_mode(
     assert 2 <= len(seen) <= 4
     assert list(seen.values()) == sorted(seen.values())
     assert client.get(task_id).progress is None
+
+
+@pytest.mark.slow
+def test_a_queue_whose_slots_are_taken_for_long_leaves_the_others_alone(
+    redis_url: str, client: SyncClient, tmp_path: Path
+) -> None:
+    config = tmp_path / "rediq.toml"
+    config.write_text("[worker]\nprocesses = 1\n[queues.narrow]\nslots = 1\n[queues.wide]\n")
+    with closing(Worker(redis_url, "-c", str(config))):
+        client.enqueue_many([Task("sleep", 60.0, queue="narrow", timeout="100s") for _ in range(3)])
+        began_s = time.monotonic()
+        # The narrow queue was not looked at since its slot was filled.
+        wait_until(lambda: time.monotonic() - began_s > IDLE_LOOK_S + 2, "a look is due", 30)
+
+        took_s = []
+        for _ in range(5):
+            began_s = time.monotonic()
+            client.result(client.enqueue(Task("sleep", 0.0, queue="wide")), timeout=10)
+            took_s.append(time.monotonic() - began_s)
+
+    assert max(took_s) < 1

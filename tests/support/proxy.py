@@ -49,6 +49,7 @@ class Proxy:
         self._drops_left = 0
         self._drop_matching = b""
         self._delay_s = 0.0
+        self._in_requests = self._in_replies = (b"", b"")
         self._is_refusing = False
         self._directory = make_directory()
         self._address = ""
@@ -86,6 +87,16 @@ class Proxy:
 
         def change() -> None:
             self._delay_s = seconds
+
+        self._call(change)
+
+    def pretend_redis_6(self) -> None:
+        """Say of the server that it is Redis 6, and have it refuse what that refuses: `#!lua`."""
+
+        def change() -> None:
+            # Of the same length, so that no length prefix lies.
+            self._in_requests = (b"#!lua", b"#!old")
+            self._in_replies = (b"redis_version:7", b"redis_version:6")
 
         self._call(change)
 
@@ -203,7 +214,7 @@ class Proxy:
             if self._drops_left and self._drop_matching in chunk:
                 self._drops_left -= 1
                 link.swallows = True
-            link.upstream.write(chunk)
+            link.upstream.write(_with(self._in_requests, chunk))
             await link.upstream.drain()
 
     async def _pump_replies(self, reader: asyncio.StreamReader, link: _Link) -> None:
@@ -213,7 +224,7 @@ class Proxy:
                 return
             await asyncio.sleep(self._delay_s)
             await self._open_gate.wait()
-            link.client.write(chunk)
+            link.client.write(_with(self._in_replies, chunk))
             await link.client.drain()
 
 
@@ -237,6 +248,10 @@ class _Link:
                 with contextlib.suppress(OSError):
                     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
             writer.transport.abort()
+
+
+def _with(change: tuple[bytes, bytes], chunk: bytes) -> bytes:
+    return chunk.replace(*change) if change[0] else chunk
 
 
 async def _both(*pumps: Coroutine[Any, Any, None]) -> None:
