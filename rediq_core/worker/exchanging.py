@@ -95,7 +95,8 @@ class Exchanging:
                 reply = await channel.receive()
         except (RedisUnavailable, TimeoutError) as error:
             self._on_written()
-            self._note_outage(turn.lane, str(error) or "its reply is late")
+            why = error.message if isinstance(error, RedisUnavailable) else "it is late"
+            self._note_outage(turn.lane, why)
         except RediqError as error:
             self._on_written()
             if was_legacy or not await self._is_too_new(error):
