@@ -25,6 +25,7 @@ from tests.support.workers import worker
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 CONSUMER, EXECUTOR = "rediq_core/worker/consumer.py", "rediq_core/worker/executor.py"
+EXCHANGING = "rediq_core/worker/exchanging.py"
 DIE = "__import__('kill_point').reach()"
 MODULE = """\
 import os, pathlib
@@ -41,7 +42,7 @@ def reach():
 NOTED = (
     CONSUMER,
     "        call = lane.request(want,",
-    "        self._settles = bool(lane.results)\n        call = lane.request(want,",
+    "        lane.settles = bool(lane.results)\n        call = lane.request(want,",
 )
 POINTS = {
     "claimed, and handed to no slot": [
@@ -68,19 +69,20 @@ POINTS = {
     "before the settle is sent": [
         NOTED,
         (
-            CONSUMER,
+            EXCHANGING,
             "                if not turn.is_sent:\n",
-            f"                if self._settles:\n                    {DIE}\n"
+            f"                if turn.lane.settles:\n                    {DIE}\n"
             "                if not turn.is_sent:\n",
         ),
     ],
     "settled, and the answer not read": [
         NOTED,
         (
-            CONSUMER,
-            "                reply = await channel.receive()\n",
+            EXCHANGING,
+            "                reply = await channel.receive()\n        except (RedisUnav",
             "                reply = await channel.receive()\n"
-            f"                if self._settles:\n                    {DIE}\n",
+            f"                if turn.lane.settles:\n                    {DIE}\n"
+            "        except (RedisUnav",
         ),
     ],
     "told to stop": [
