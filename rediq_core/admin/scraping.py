@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rediq_core.admin.access import Access
 from rediq_core.admin.snapshot import read_queues
 from rediq_core.admin.workers import read_roster
-from rediq_core.errors import InvalidOption, RediqError
+from rediq_core.errors import InvalidOption, RediqError, RedisUnavailable
 from rediq_core.metrics.exposition import CONTENT_TYPE, Reading, expose_queues
 from rediq_core.metrics.http import Answer, HttpServer, Page, Query, as_json
 from rediq_core.metrics.scaling import scale_document, target_of
 
 T = TypeVar("T")
+# Seconds for a call, and for all that a page reads, its turn included. Less than a page may take:
+# whoever asks while Redis is away is to be told so, in the page.
+CALL_S: Final = 2.0
+READ_S: Final = 4.0
 # Slots of one more process where no worker runs that could tell.
 _SLOTS_UNKNOWN = 10
 
@@ -64,7 +69,7 @@ class _Pages:
     """What is served; one thing is read at a time."""
 
     def __init__(self, access: Access) -> None:
-        self._access = access
+        self._access = replace(access, deadline_s=min(CALL_S, access.deadline_s))
         self._lock = asyncio.Lock()
 
     def by_path(self) -> dict[str, Page]:
@@ -77,8 +82,16 @@ class _Pages:
         }
 
     async def _read(self, read: Callable[[Access], T]) -> T:
-        async with self._lock:
-            return await asyncio.to_thread(read, self._access)
+        """Read in a thread; one that is left behind ends with its own deadlines.
+
+        Raises:
+            RedisUnavailable: There is no answer in time.
+        """
+        try:
+            async with asyncio.timeout(READ_S), self._lock:
+                return await asyncio.to_thread(read, self._access)
+        except TimeoutError:
+            raise RedisUnavailable(f"no answer within {READ_S:g} s") from None
 
     async def _metrics(self) -> Answer:
         try:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
 from rediq_core.clock import SYSTEM_CLOCK, Clock
-from rediq_core.errors import RediqError
+from rediq_core.errors import RediqError, RedisUnavailable
 from rediq_core.keys import minute_of
 from rediq_core.metrics.exposition import CONTENT_TYPE, Reading, expose_worker
 from rediq_core.metrics.http import Answer, HttpServer, Page, Query, as_json
@@ -33,8 +32,8 @@ PROBE_S: Final = 1.0
 PROBE_DEADLINE_S: Final = 2.0
 # Seconds for which numbers of queues are good.
 FRESH_S: Final = 1.0
-# Seconds for reading queues; less than a page may take.
-READ_S: Final = 3.0
+# Seconds for reading queues, its turn included: with a probe before it, less than a page may take.
+READ_S: Final = 2.5
 # Seconds without a turn of a task process's fetch loop, which turns at least each 5 s.
 STALLED_S: Final = 15.0
 # Seconds between tries to listen.
@@ -157,12 +156,17 @@ class Monitor:
 
     async def _metrics(self) -> Answer:
         views: list[QueueView] = []
-        if await self.probe():
-            with suppress(RediqError):
+        is_connected = await self.probe()
+        if is_connected:
+            try:
                 views = await self._queues()
+            except RedisUnavailable:
+                is_connected = False
+            except RediqError as error:
+                log.warning("the queues could not be read: %s", error.message)
         tables = [seat.table for seat in self._seats() if seat.table is not None]
         reading = Reading(
-            self.is_connected,
+            is_connected,
             views,
             slots=sum(table.slots for table in tables),
             busy=sum(len(list(table.running())) for table in tables),
@@ -184,13 +188,16 @@ class Monitor:
         """Read this worker's queues: 1 round trip for each 100, at most once a second.
 
         Raises:
-            RediqError: Redis does not answer.
+            RediqError: Redis does not answer, or not in READ_S.
         """
-        async with self._reading:
-            if self._clock.monotonic() - self._read_at_s > FRESH_S:
-                self._views = await self._read()
-                self._read_at_s = self._clock.monotonic()
-            return self._views
+        try:
+            async with asyncio.timeout(READ_S), self._reading:
+                if self._clock.monotonic() - self._read_at_s > FRESH_S:
+                    self._views = await self._read()
+                    self._read_at_s = self._clock.monotonic()
+                return self._views
+        except TimeoutError:
+            raise RedisUnavailable(f"the queues were not read within {READ_S:g} s") from None
 
     async def _read(self) -> list[QueueView]:
         desk, views = self._desk, list[QueueView]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from rediq_core import SyncClient, Task
 from tests.support.cli import PROGRAM, ROOT, clean_environment
@@ -31,9 +32,15 @@ def test_it_serves_until_it_is_stopped_and_says_when_redis_is_away() -> None:
             scrape, health = Scrape(base), fetch(f"{base}/health").json
             scale = fetch(f"{base}/scale?target=10").json
 
+            server.pause()  # answers nothing, refuses nothing
+            with ThreadPoolExecutor(4) as askers:
+                unheard = list(askers.map(Scrape, [base] * 4))
+            server.resume()
+            wait_until(lambda: fetch(f"{base}/health").status == 200, "healthy again")
             server.kill()
-            wait_until(lambda: fetch(f"{base}/health").status == 503, "unhealthy")
-            blind, live = Scrape(base), fetch(f"{base}/health/live")
+            with ThreadPoolExecutor(4) as askers:
+                refused = list(askers.map(Scrape, [base] * 4))
+            sick, live = fetch(f"{base}/health"), fetch(f"{base}/health/live")
         finally:
             serving.terminate()
             serving.communicate(timeout=10)
@@ -42,6 +49,7 @@ def test_it_serves_until_it_is_stopped_and_says_when_redis_is_away() -> None:
     assert health == {"status": "ok", "redis_connected": True, "queues": ["mail"]}
     # Nobody works: a second a run, 30 s of work in 10 s, and 10 slots a process.
     assert (scale["backlog"], scale["wanted_processes"]) == (30, 1)
-    assert blind.sum("rediq_redis_connected") == 0
-    assert blind.of("rediq_queue_pending") == []
-    assert live.status == 200
+    for blind in (*unheard, *refused):
+        assert blind.sum("rediq_redis_connected") == 0
+        assert blind.of("rediq_queue_pending") == []
+    assert (sick.status, live.status) == (503, 200)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -166,10 +167,15 @@ def test_health_follows_a_server_that_stands_still(tmp_path: Path) -> None:
 
         server.pause()
         try:
-            wait_until(lambda: fetch(f"{base}/health").status == 503, "unhealthy", timeout_s=5)
+            with ThreadPoolExecutor(4) as askers:
+                blind = list(askers.map(Scrape, [base] * 4))
+            sick = fetch(f"{base}/health")
         finally:
             server.resume()
         wait_until(lambda: fetch(f"{base}/health").status == 200, "healthy again", timeout_s=5)
+
+    assert [page.sum("rediq_redis_connected") for page in blind] == [0] * 4
+    assert sick.status == 503
 
 
 @pytest.mark.slow
