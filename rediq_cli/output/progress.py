@@ -48,6 +48,7 @@ class Progress:
         self._clock = clock
         self._started_s = clock.monotonic()
         self._drawn_s: float | None = None
+        self._is_drawn = False
 
     def __enter__(self) -> Progress:
         return self
@@ -58,14 +59,19 @@ class Progress:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._drawn_s is not None:
-            self._stream.write(CLEAR_LINE)
-            self._stream.flush()
+        self.hide()
 
     @property
     def elapsed_ms(self) -> int:
         """Return how long the work has taken so far."""
         return round((self._clock.monotonic() - self._started_s) * 1000)
+
+    def hide(self) -> None:
+        """Clear the line, so that a result can be written where it was."""
+        if self._is_drawn:
+            self._stream.write(CLEAR_LINE)
+            self._stream.flush()
+            self._is_drawn = False
 
     def advance(self, units: int = 1, note: str = "") -> None:
         """Count finished units and redraw if it is time."""
@@ -75,7 +81,7 @@ class Progress:
             return
         if self._drawn_s is not None and now_s - self._drawn_s < REDRAW_S:
             return
-        self._drawn_s = now_s
+        self._drawn_s, self._is_drawn = now_s, True
         self._stream.write(CLEAR_LINE + fit(self._line(note), max(self._terminal.width - 1, 1)))
         self._stream.flush()
 

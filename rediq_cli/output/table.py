@@ -63,18 +63,81 @@ def table(
         rows: One cell per column. Integers get thousands separators on a screen; None is a dash.
         terminal: Where the lines go; its width 0 means nothing is cut.
     """
-    body = [[_styled(cell, terminal) for cell in row] for row in rows]
-    heading = [Styled(column.title, "bold") for column in columns]
-    widths = [
-        max(cells(row[index].text) for row in (heading, *body)) for index in range(len(columns))
-    ]
-    shown = list(range(len(columns)))
-    if terminal.width:
-        shown = _affordable(widths, columns, terminal.width)
-        columns, widths = [columns[at] for at in shown], [widths[at] for at in shown]
-        _shrink(widths, columns, terminal.width - len(GAP) * (len(columns) - 1))
-    for row in (heading, *body):
-        yield _line([row[at] for at in shown], columns, widths, terminal)
+    yield from Grid(columns, rows, terminal).lines()
+
+
+class Grid:
+    """Columns of settled widths: each line can be written on its own."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        sample: Iterable[Sequence[Cell]],
+        terminal: Terminal,
+        *,
+        is_sample_all: bool = True,
+    ) -> None:
+        """Fit the columns to what is known of the rows.
+
+        Args:
+            columns: What to show, in order.
+            sample: The rows that the widths are made for.
+            terminal: Where the lines go; its width 0 means nothing is cut.
+            is_sample_all: No other rows come. Otherwise flexible columns get the room that is
+                left, and only they are cut.
+        """
+        self._terminal = terminal
+        self._rows = [[Styled(column.title, "bold") for column in columns]]
+        self._rows += ([_styled(cell, terminal) for cell in row] for row in sample)
+        widths = [max(cells(row[at].text) for row in self._rows) for at in range(len(columns))]
+        self._shown = list(range(len(columns)))
+        if terminal.width:
+            if not is_sample_all:
+                widths = [
+                    max(width, READABLE_CELLS) if column.is_flexible else width
+                    for width, column in zip(widths, columns, strict=True)
+                ]
+            self._shown = _affordable(widths, columns, terminal.width)
+        self._columns = [columns[at] for at in self._shown]
+        self._widths = [widths[at] for at in self._shown]
+        if terminal.width:
+            room = terminal.width - len(GAP) * (len(self._columns) - 1)
+            if not is_sample_all:
+                _stretch(self._widths, self._columns, room)
+            _shrink(self._widths, self._columns, room)
+        self._is_cut = [is_sample_all or column.is_flexible for column in self._columns]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the heading and the rows that the widths were made for."""
+        return map(self._line, self._rows)
+
+    def line(self, row: Sequence[Cell]) -> str:
+        """Return the line of another row."""
+        return self._line([_styled(cell, self._terminal) for cell in row])
+
+    def _line(self, row: Sequence[Styled]) -> str:
+        row = [row[at] for at in self._shown]
+        terminal, columns = self._terminal, self._columns
+        ellipsis = terminal.glyph(ELLIPSIS, "~")
+        texts = [
+            pad(
+                fit(cell.text, width, ellipsis) if is_cut else cell.text,
+                width,
+                is_right=column.is_right,
+            )
+            for cell, column, width, is_cut in zip(
+                row, columns, self._widths, self._is_cut, strict=True
+            )
+        ]
+        if not columns[-1].is_right:
+            texts[-1] = texts[-1].rstrip()
+        plain = GAP.join(texts).rstrip()
+        if terminal.width and cells(plain) > terminal.width:
+            # Nothing could shrink further: cut at the edge rather than wrap. Colour codes would be
+            # cut with it, so such a line goes without.
+            return fit(plain, terminal.width, ellipsis)
+        painted = (terminal.paint(text, cell.style) for text, cell in zip(texts, row, strict=True))
+        return GAP.join(painted).rstrip()
 
 
 def _styled(cell: Cell, terminal: Terminal) -> Styled:
@@ -122,23 +185,15 @@ def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
         excess -= taken
 
 
-def _line(
-    row: Sequence[Styled], columns: Sequence[Column], widths: Sequence[int], terminal: Terminal
-) -> str:
-    ellipsis = terminal.glyph(ELLIPSIS, "~")
-    texts = [
-        pad(fit(cell.text, width, ellipsis), width, is_right=column.is_right)
-        for cell, column, width in zip(row, columns, widths, strict=True)
-    ]
-    if not columns[-1].is_right:
-        texts[-1] = texts[-1].rstrip()
-    plain = GAP.join(texts).rstrip()
-    if terminal.width and cells(plain) > terminal.width:
-        # Nothing could shrink further: cut at the edge rather than wrap. Colour codes would be
-        # cut with it, so such a line goes without.
-        return fit(plain, terminal.width, ellipsis)
-    painted = (terminal.paint(text, cell.style) for text, cell in zip(texts, row, strict=True))
-    return GAP.join(painted).rstrip()
+def _stretch(widths: list[int], columns: Sequence[Column], room: int) -> None:
+    """Share what is left of the room among the flexible columns."""
+    flexible = [at for at, column in enumerate(columns) if column.is_flexible]
+    left = room - sum(widths)
+    if left <= 0 or not flexible:
+        return
+    share, more = divmod(left, len(flexible))
+    for number, at in enumerate(flexible):
+        widths[at] += share + (number < more)
 
 
 def pairs(rows: Iterable[tuple[str, Cell]], terminal: Terminal, indent: str = "") -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from rediq_cli.output import pager
 from rediq_cli.output.json import Json, document, line
 from rediq_cli.output.neutralise import safe
-from rediq_cli.output.table import Cell, Column, table
+from rediq_cli.output.table import Cell, Column, Grid, table
 from rediq_cli.output.terminal import Terminal
 
 FORMATS = ("table", "wide", "json", "jsonl", "ids")
@@ -76,11 +76,29 @@ class Output:
 
     def rows(self, items: Iterable[T], listing: Listing[T]) -> Iterable[str]:
         """Return the lines of a table, with the wide columns if they were asked for."""
-        is_wide = self.format == "wide"
-        shown = [at for at, column in enumerate(listing.columns) if is_wide or not column.is_wide]
+        shown = self._shown(listing)
         columns = [listing.columns[at] for at in shown]
         rows = ([cells[at] for at in shown] for cells in map(listing.row, items))
         return table(columns, rows, self.terminal)
+
+    def unfold(self, items: Iterable[T], listing: Listing[T]) -> Callable[[T], None]:
+        """Begin a table whose rows are not all known; returns what writes another."""
+        shown = self._shown(listing)
+        columns = [listing.columns[at] for at in shown]
+        rows = ([cells[at] for at in shown] for cells in map(listing.row, items))
+        grid = Grid(columns, rows, self.terminal, is_sample_all=False)
+        for text in grid.lines():
+            self._write(text)
+
+        def add(item: T) -> None:
+            cells = listing.row(item)
+            self._write(grid.line([cells[at] for at in shown]))
+
+        return add
+
+    def _shown(self, listing: Listing[T]) -> list[int]:
+        is_wide = self.format == "wide"
+        return [at for at, column in enumerate(listing.columns) if is_wide or not column.is_wide]
 
     def one(
         self, *, lines: Callable[[], Iterable[str]], record: Callable[[], Json], ids: Iterable[str]

@@ -51,9 +51,9 @@ class Ended:
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment without anything that configures Rediq or colours its output."""
+    """Return the environment without anything that configures Rediq, or changes its output."""
     prefixes = ("REDIQ_", "REDIS_", "WORKER_", "METRICS_")
-    names = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER")
+    names = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER", "PYTHONUNBUFFERED")
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rediq_cli.output.states import state_cell
-from rediq_cli.output.table import Cell, Column, Styled, pairs, table
+from rediq_cli.output.table import Cell, Column, Grid, Styled, pairs, table
 from rediq_cli.output.terminal import Terminal, terminal_of
 from rediq_cli.output.width import cells, fit, pad
 
@@ -151,3 +151,23 @@ def test_no_line_is_wider_than_the_screen(rows: list[tuple[str, int, str]], widt
     screen = Terminal(is_tty=True, width=width, height=24)
 
     assert all(cells(line) <= width for line in table(COLUMNS, rows, screen))
+
+
+def test_rows_that_come_later_have_the_room_that_is_left() -> None:
+    grid = Grid(COLUMNS, [["sms", 7, "x"]], SCREEN, is_sample_all=False)
+
+    late = "a-queue-of-a-long-name"
+    assert list(grid.lines()) == ["QUEUE  PENDING  ERROR", "sms          7  x"]
+    assert grid.line(["sms", 12, "e" * 90]) == "sms         12  " + "e" * 63 + "…"
+    # A name is whole or nothing, so its line stands out of the columns.
+    assert grid.line([late, 1, "y"]).startswith(f"{late}        1  y")
+    assert cells(grid.line([late, 1, "e" * 90])) == 80
+
+
+def test_later_rows_keep_the_columns_that_the_first_had_room_for() -> None:
+    spared = (*COLUMNS, Column("WORKER", spare=1))
+    narrow = Terminal(is_tty=True, width=40, height=24)
+    grid = Grid(spared, [["payment", 1, "x", "host-1234567890"]], narrow, is_sample_all=False)
+
+    assert list(grid.lines()) == ["QUEUE    PENDING  ERROR", "payment        1  x"]
+    assert grid.line(["mail", 2, "y", "h"]) == "mail           2  y"
