@@ -46,7 +46,7 @@ def list_queues(session: Session) -> None:
 @GROUP.leaf(
     "inspect",
     examples=[
-        ("queue inspect payment", "one queue: counts, rates, limits, who paused it"),
+        ("queue inspect payment", "numbers, durations, failures, limits"),
         ("queue inspect retry:payment", "its tasks in one state"),
         ("queue inspect dead:payment --limit 500", ""),
     ],
@@ -69,7 +69,7 @@ def inspect_queues(
     wheres = [parse_where([selector]) for selector in selectors]
     names = [where.queue or "" for where in wheres if where.is_bare_queue]
     if len(names) == len(wheres):
-        _show_queues(session, [session.admin.queue(name) for name in names])
+        _show_queues(session, names)
         return
     if names and not session.out.is_for_people:
         raise InvalidOption(
@@ -81,25 +81,24 @@ def inspect_queues(
         if number:
             session.out.lines([""])
         if where.is_bare_queue:
-            _show_queues(session, [session.admin.queue(where.queue or "")])
+            _show_queues(session, [where.queue or ""])
         else:
             list_selection(session, where, limit=limit, budget=limit)
 
 
-def _show_queues(session: Session, queues: list[QueueView]) -> None:
-    from rediq_cli.output.queues import queue_page
-    from rediq_cli.output.records import queue_record
+def _show_queues(session: Session, names: list[str]) -> None:
+    from rediq_cli.output.queue_page import queue_page, queue_page_record, read_queue_page
+
+    pages = [read_queue_page(session.admin, name) for name in names]
 
     def record() -> Json:
-        records = [queue_record(queue) for queue in queues]
+        records: list[Json] = [queue_page_record(page) for page in pages]
         return records[0] if len(records) == 1 else records
 
     session.out.one(
-        lines=lambda: (
-            line for queue in queues for line in queue_page(queue, session.out.terminal)
-        ),
+        lines=lambda: (line for page in pages for line in queue_page(page, session.out.terminal)),
         record=record,
-        ids=[queue.name for queue in queues],
+        ids=names,
     )
 
 
@@ -197,7 +196,7 @@ def limit(
     ] = False,
 ) -> None:
     """Show or override a queue's limits over all workers; "none" turns one off."""
-    from rediq_cli.output.queues import limit_lines
+    from rediq_cli.output.queue_page import limit_lines
     from rediq_cli.output.records import limits_record_of
     from rediq_core.errors import InvalidOption
 

@@ -45,12 +45,13 @@ def failure_listing(now_ms: int) -> Listing[Failure]:
             Column("SAMPLE", is_wide=True),
         ],
         row,
-        _failure_record,
+        failure_record,
         lambda failure: failure.fingerprint,
     )
 
 
-def _failure_record(failure: Failure) -> Json:
+def failure_record(failure: Failure) -> Json:
+    """Return a cause as an object."""
     return {
         "cause": failure.fingerprint,
         "tasks": failure.tasks,

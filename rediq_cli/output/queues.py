@@ -1,17 +1,13 @@
-"""How queues look: the table of all, and the page of one."""
+"""How queues look in the table of all. The page of one is in `queue_page`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from rediq_cli.output.humanise import ago, count, duration, rate
-from rediq_cli.output.neutralise import safe
+from rediq_cli.output.humanise import count, duration, rate
 from rediq_cli.output.records import queue_record
 from rediq_cli.output.states import state_cell
-from rediq_cli.output.table import Cell, Column, Styled, pairs
+from rediq_cli.output.table import Cell, Column, Styled
 from rediq_cli.output.terminal import Terminal
 from rediq_cli.output.writer import Listing
-from rediq_core.model.limits import NAMES, OFF, QueueLimits
 from rediq_core.model.state import TaskState
 from rediq_core.model.views import QueueView
 
@@ -71,7 +67,7 @@ def queue_listing(terminal: Terminal) -> Listing[QueueView]:
             dead,
             rate(queue.done_per_s),
             oldest_text(queue),
-            _eta(queue),
+            eta_text(queue),
             count_of(TaskState.WAITING, 0),
             count_of(TaskState.COMPLETED, 0),
             count_of(TaskState.CANCELLED, 0),
@@ -90,65 +86,11 @@ def oldest_text(queue: QueueView) -> str | None:
     return duration(queue.oldest_ms) if is_anyone_in_line else None
 
 
-def _eta(queue: QueueView) -> str | None:
+def eta_text(queue: QueueView) -> str | None:
+    """Return when the backlog is gone; None without one, or if it does not shrink."""
     if not queue.pending:
         return None
     return None if queue.eta_s is None else duration(queue.eta_s * 1000)
-
-
-def queue_page(queue: QueueView, terminal: Terminal) -> Iterator[str]:
-    """Yield the page of one queue: state, counts, rates, limits."""
-    word, detail = queue_state(queue)
-    yield terminal.paint(safe(queue.name), "bold")
-    rows: list[tuple[str, Cell]] = [("state", state_cell(word, terminal, detail))]
-    if queue.pause is not None:
-        rows += [("paused", _pause_text(queue))]
-    rows += [(state.value, queue.counts.get(state, 0)) for state in TaskState]
-    rows += [
-        ("suspects", queue.suspects or None),
-        ("unroutable", queue.held or None),
-        ("oldest", oldest_text(queue)),
-        ("next due", ago(queue.next_due_ms, queue.at_ms) if queue.next_due_ms else None),
-        ("in/s", rate(queue.enqueued_per_s)),
-        ("done/s", rate(queue.done_per_s)),
-        ("failed/s", rate(queue.failed_per_s)),
-        ("eta", _eta(queue)),
-        ("workers", queue.workers),
-    ]
-    rows += _limit_rows(queue.limits)
-    lifetime = [f"{number:,} {name}" for name, number in sorted(queue.lifetime.items())]
-    rows.append(("ever", ", ".join(lifetime) or None))
-    yield from pairs(rows, terminal, indent="  ")
-
-
-def limit_lines(name: str, limits: QueueLimits, terminal: Terminal) -> Iterator[str]:
-    """Yield the limits of a queue, and where those that an operator set come from."""
-    yield terminal.paint(safe(name), "bold")
-    rows = _limit_rows(limits)
-    yield from pairs(rows or [("limits", OFF)], terminal, indent="  ")
-
-
-def _limit_rows(limits: QueueLimits) -> list[tuple[str, Cell]]:
-    live, declared = limits.live.texts(), limits.declared.texts()
-    rows: list[tuple[str, Cell]] = []
-    for name in NAMES:
-        text, title = live.get(name, OFF), name.replace("_", "-")
-        if name in limits.overridden:
-            said = declared.get(name, OFF)
-            rows.append((title, f"{text} (set by hand; the configuration has {said})"))
-        elif name in live:
-            rows.append((title, text))
-    return rows
-
-
-def _pause_text(queue: QueueView) -> str:
-    pause = queue.pause
-    if pause is None:
-        return ""
-    text = f"by {pause.by or 'somebody'}, {ago(pause.since_ms, queue.at_ms)}"
-    if pause.until_ms:
-        text += f", until {ago(pause.until_ms, queue.at_ms)}"
-    return f"{text}: {pause.reason}" if pause.reason else text
 
 
 def kept_text(queue: QueueView) -> str:

@@ -18,7 +18,7 @@ from rediq_core.model.terms import entered_ms
 from rediq_core.model.views import Pause, QueueView, TaskView, TimelineEntry, WorkerView
 
 
-def queue_record(queue: QueueView) -> Json:
+def queue_record(queue: QueueView) -> dict[str, Json]:
     """Return a queue's numbers as an object."""
     counts: dict[str, Json] = {state.value: queue.counts.get(state, 0) for state in TaskState}
     return {

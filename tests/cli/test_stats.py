@@ -48,6 +48,24 @@ def test_the_table_has_a_row_a_queue_and_their_sum(rediq: Rediq, busy: Desk) -> 
     ]
 
 
+def test_the_page_of_a_queue_tells_how_long_its_runs_took(rediq: Rediq, busy: Desk) -> None:
+    page = [line.split() for line in rediq("queue", "inspect", "mail", "slow").out.splitlines()]
+    told = rediq("queue", "inspect", "mail", "--json").json
+    (mail,) = records(rediq, "mail", "--range", "15m")
+
+    runs = [line for line in page if line[0] in ("run", "wait")]
+    assert [line[1:3] for line in runs] == [["p50", "0ms,"], ["p50", "3ms,"]]
+    assert runs[0][-5:] == ["100", "runs", "in", "15", "min"]
+    assert isinstance(told, dict)
+    durations = [
+        f"{what}_{share}_ms" for what in ("run", "wait") for share in ("p50", "p95", "p99")
+    ]
+    assert [told[name] for name in durations] == [mail[name] for name in durations]
+    assert told["run_p99_ms"] > told["run_p50_ms"]
+    assert told["rates"]["15m"]["enqueued_per_s"] == 10 / 900
+    assert told["rates"]["1m"]["enqueued_per_s"] == pytest.approx(told["enqueued_per_s"], rel=0.1)
+
+
 def test_json_has_counts_percentiles_and_a_series_of_every_minute(rediq: Rediq, busy: Desk) -> None:
     mail, slow, together = records(rediq)
 
