@@ -116,8 +116,9 @@ class Dash(Commanding):
 
     @property
     def view(self) -> View | None:
-        """The view that is open."""
-        return self._views.get(self.place.view)
+        """The view that is open; None while one is laid out, when it has no parts yet."""
+        view = self._views.get(self.place.view)
+        return view if view is not None and view.is_mounted else None
 
     def scene(self) -> Scene:
         """Return what views show now."""
@@ -133,7 +134,7 @@ class Dash(Commanding):
     def show(self) -> None:
         """Draw everything that differs from what is on the screen."""
         view = self.view
-        if view is None or not view.is_mounted:
+        if view is None:
             return
         with self.batch_update():
             scene = self.scene()
@@ -264,7 +265,7 @@ class Dash(Commanding):
     @on(View.Touched)
     def _on_touched(self) -> None:
         view = self.view
-        if view is not None and view.is_mounted:
+        if view is not None:
             self.show_chrome(view, self.scene(), self._pulse())
 
     @on(View.Said)

@@ -7,11 +7,14 @@ import re
 from dataclasses import replace
 
 import pytest
+from textual.app import ComposeResult
 
 from rediq_cli.dash.app import Dash
 from rediq_cli.dash.options import DashOptions
+from rediq_cli.dash.screens import VIEWS
 from rediq_cli.dash.screens.overview import state_to_open
-from rediq_cli.dash.view_model import Demand, Snapshot, TaskDetail, TaskList
+from rediq_cli.dash.screens.view import View
+from rediq_cli.dash.view_model import Demand, Place, Snapshot, TaskDetail, TaskList, ViewName
 from rediq_cli.dash.widgets.look import Look
 from rediq_cli.dash.widgets.task_text import payload, raw_bytes
 from rediq_cli.dash.widgets.themes import THEMES
@@ -208,3 +211,21 @@ def test_json_of_control_characters_is_shown_escaped() -> None:
     text = shown(replace(task(PLAIN, 1, TaskState.DEAD), payload_json=raw))
     assert "\x1b" not in text
     assert "2 control characters as symbols" in text
+
+
+@pytest.mark.parametrize("name", [name for name in ViewName if name is not ViewName.OVERVIEW])
+async def test_the_clock_ticks_while_a_view_is_laid_out(
+    monkeypatch: pytest.MonkeyPatch, name: ViewName
+) -> None:
+    compose, ticks = VIEWS[name].compose, []
+    async with on_stage("normal", (120, 35)) as (app, pilot):
+
+        def composing(view: View) -> ComposeResult:
+            app.snapshot = replace(app.snapshot, taken_s=-10.0)
+            ticks.append(app._tick())
+            yield from compose(view)
+
+        monkeypatch.setattr(VIEWS[name], "compose", composing)
+        await go(app, pilot, Place(name))
+        assert app.view is not None
+    assert ticks == [None]
