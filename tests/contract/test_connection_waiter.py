@@ -179,3 +179,21 @@ async def test_nothing_is_heard_of_a_sleep_that_ends_by_its_time(link: AsyncLink
     assert await link.waiter([A, B], hear=heard.append).wait(0.05) is None
 
     assert heard == []
+
+
+async def test_a_cancelled_sleep_can_be_followed_by_another(own_server: Server) -> None:
+    link = AsyncLink(parse_url(own_server.url))
+    waiter = link.waiter([A])
+    own_server.pause()
+    opening = asyncio.create_task(waiter.wait(20))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    own_server.resume()
+    await link.command("RPUSH", A, "1")
+
+    assert await waiter.wait(20) == A
+    await waiter.aclose()
+    await link.aclose()
