@@ -214,7 +214,7 @@ class _Lane:
         try:
             self._wire = opening.result()
         except RedisUnavailable as error:
-            self._rest(error, now_s)
+            self.failure, self._rests_until_s = error, now_s + _REST_S
         else:
             self.failure = None
 
@@ -230,15 +230,13 @@ class _Lane:
         self._detour.note(error, self._courier.directory, self._courier.topology)
         self._detour.ask_at = None
         self.drop()
+        # A slot that is on its way says ASK each time, a node that is starting LOADING.
+        self._rests_until_s = now_s + _REST_S
         fate, problem = fate_of(error), translated(error, self._courier.topology.redacted)
         if fate is Fate.LOST and isinstance(problem, RedisUnavailable):
-            self._rest(problem, now_s)
+            self.failure = problem
         elif fate in (Fate.LOST, Fate.FINAL):
             raise problem from error
-
-    def _rest(self, failure: RedisUnavailable, now_s: float) -> None:
-        self.failure = failure
-        self._rests_until_s = now_s + _REST_S
 
     def drop(self) -> None:
         """Close the connection and forget what it may still say."""
