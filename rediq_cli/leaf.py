@@ -19,6 +19,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from rediq_cli.diagnostics import DIAGNOSTICS, ReaderGoneError
 from rediq_cli.help import LeafHelp, ParameterHelp, leaf_help
+from rediq_cli.importing import end_imports
 from rediq_cli.options import (
     GlobalOptions,
     is_read_only_by_environment,
@@ -154,6 +155,7 @@ def _callback(leaf: Leaf, function: Callable[..., None]) -> Callable[..., None]:
     def callback(**values: object) -> None:
         options = _options({name: values[name] for name in _GLOBALS})
         try:
+            end_imports()
             with Session(options) as session:
                 function(session, **leaf.arguments(values))
         except BrokenPipeError as error:

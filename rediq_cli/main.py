@@ -19,6 +19,7 @@ from rediq_cli.completion import HIDDEN_WORD, SCRIPTS, complete
 from rediq_cli.diagnostics import DIAGNOSTICS, guard, usage
 from rediq_cli.exit_codes import ExitCode
 from rediq_cli.help import noun_help, root_help, short_help
+from rediq_cli.importing import begin_imports
 from rediq_cli.topics import TOPICS
 from rediq_cli.tree import NOUN_ALIASES, NOUNS, Noun, load
 
@@ -30,6 +31,7 @@ HELP_WORDS = ("-h", "--help")
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    begin_imports()
     _open_closed_streams()
     # A stream that cannot hold a character shows its escape instead of ending the command.
     for stream in (sys.stdout, sys.stderr):

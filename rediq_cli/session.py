@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rediq_cli.diagnostics import DIAGNOSTICS, Diagnostics
+from rediq_cli.importing import importing
 from rediq_cli.options import GlobalOptions
 from rediq_cli.output.terminal import terminal_of
 from rediq_cli.output.writer import Output
@@ -94,7 +95,7 @@ class Session:
     @cached_property
     def admin(self) -> Admin:
         """Open what reads and changes queues; its first call connects."""
-        with _without_telemetry():
+        with _without_telemetry(), importing():
             from rediq_core.admin import connect  # noqa: PLC0415 - start-up
 
         return connect(self.server, is_read_only=self.options.is_read_only)

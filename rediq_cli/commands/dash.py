@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rediq_cli.importing import importing
 from rediq_cli.leaf import Group
 from rediq_cli.session import Session
 
@@ -49,15 +50,8 @@ def dash(
     Views: overview, tasks, workers, schedules, failures, redis, events. Reads only what is shown,
     and changes nothing without a key that says so. --read-only takes those keys away.
     """
-    import gc
-
-    # Nothing that is imported is garbage: looking for it would take a tenth of the start, and
-    # looking at it again part of every second.
-    gc.disable()
-    from rediq_cli.dash.opening import Wanted, run_dash
-
-    gc.freeze()
-    gc.enable()
+    with importing():
+        from rediq_cli.dash.opening import Wanted, run_dash
 
     wanted = Wanted(
         where=tuple(where or ()),
