@@ -118,6 +118,11 @@ class Consumer:
         return not self._batch and self._executor.busy == 0 and not self.has_results
 
     @property
+    def is_flushed(self) -> bool:
+        """Redis knows all that ended, and no reply is under way that may bring tasks."""
+        return not (self._batch or self.has_results or self._exchanging.is_asking)
+
+    @property
     def has_results(self) -> bool:
         """Something waits to be settled."""
         return any(lane.results for lane in self.lanes)
@@ -232,6 +237,7 @@ class Consumer:
         if reply.deliver:
             await self._hooks.deliver(lane.queue, reply.deliver)
         if lane.stock_at_s <= self._loop.time():
+            self._go_on()  # reading takes time that nobody needs to wait for
             await take_stock(self._link, lane, partial(self._ids_of, lane))
 
     def _ids_of(self, lane: Lane) -> set[str]:

@@ -217,6 +217,8 @@ class Crew:
         self._consumer.stop_claiming()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._is_hurried.wait(), self._grace_s)
+        self._executor.begin_nothing("shutdown")
+        await asyncio.sleep(0)  # what was dispatched before begins, and can be stopped
         busy = [slot for slot in self._executor.slots if slot.task is not None]
         for slot in busy:
             slot.stop("shutdown")
@@ -225,7 +227,7 @@ class Crew:
             if slot.task is not None and slot.reason == "shutdown":
                 self._executor.hand_back(slot, "shutdown")
         for _ in range(round(_FLUSH_S / _FLUSH_LOOK_S)):
-            if not self._consumer.has_results:
+            if self._consumer.is_flushed:
                 break
             await asyncio.sleep(_FLUSH_LOOK_S)
 

@@ -59,6 +59,7 @@ class Exchanging:
             beat: Called between tries.
         """
         self.is_connected = False
+        self._asked: Turn | None = None
         self._lanes = lanes
         self._link = link
         self._scripts = AsyncExecutor(link)
@@ -75,6 +76,11 @@ class Exchanging:
         """Say whether a lane's reply is waited for aside; None: any lane's."""
         return bool(self._aside) if lane is None else lane in self._aside
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether a request has no reply yet."""
+        return self._asked is not None or bool(self._aside)
+
     def begin(self, turn: Turn) -> None:
         """Write a request at once if its connection is open and free."""
         turn.is_sent = self._channel(turn.lane).send_now(
@@ -86,6 +92,13 @@ class Exchanging:
 
         Returns None if Redis refused it, or if its reply is waited for aside: see `answered`.
         """
+        self._asked = turn
+        try:
+            return await self._ask(turn)
+        finally:
+            self._asked = None
+
+    async def _ask(self, turn: Turn) -> ExchangeReply | None:
         channel, was_legacy = self._channel(turn.lane), self._scripts.is_legacy
         try:
             async with asyncio.timeout(self._patience_s):

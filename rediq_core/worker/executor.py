@@ -144,6 +144,7 @@ class Executor:
         self._sweep: asyncio.TimerHandle | None = None
         self._after_death: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._refusal = ""
 
     def start(self) -> None:
         """Start the slots' coroutines."""
@@ -187,15 +188,19 @@ class Executor:
             log.warning("no handler for %s in %s; held", task.type, lane.queue)
             self._on_settled()
             return
-        if not self._free:
+        if self._refusal or not self._free:
             # A group for whose members this version's handler needs more than one slot, or what a
             # server that was away had claimed for slots that others filled meanwhile.
-            lane.hand_back([task, *others], "no slot is free for it here")
+            lane.hand_back([task, *others], self._refusal or "no slot is free for it here")
             self._on_settled()
             return
         slot = self._free.popleft()
         if slot.next is not None:
             slot.next.set_result((lane, task, others))
+
+    def begin_nothing(self, reason: str) -> None:
+        """Hand back from now on what is dispatched: it was claimed before, and comes late."""
+        self._refusal = reason
 
     def hand_back(self, slot: Slot, reason: str) -> None:
         """Hand back what a slot runs without waiting for it; its own outcome no longer counts."""

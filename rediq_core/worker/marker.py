@@ -100,7 +100,7 @@ class MarkerListener:
                     key = await waiter.wait(block_s, without=self._declined)
                     is_lost = False
                     if key is not None and key in self._declined:
-                        await self._put_back(key)
+                        await self._try_put_back(key)
                     elif key is not None:
                         # Writing the next BLPOP would delay the task that this marker is about.
                         await self._may_listen.wait()
@@ -112,6 +112,13 @@ class MarkerListener:
                     await asyncio.sleep(_PAUSE_S)
         finally:
             await waiter.aclose()
+
+    async def _try_put_back(self, key: str) -> None:
+        """Put a marker back, or leave it: a reply that is late is no lost connection."""
+        try:
+            await self._put_back(key)
+        except RediqError as error:
+            log.debug("a marker is gone: %s", error.message)
 
     async def _put_back(self, key: str) -> None:
         # RPUSHX would need the list to exist; at most one marker too many is harmless.

@@ -6,15 +6,18 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from rediq_core import SyncClient, Task, TaskState
 from rediq_core.config.settings import WorkerSettings
 from tests.support.figures import figure, percentile
+from tests.support.proxy import Proxy
 from tests.support.servers import Server, standalone
 from tests.support.waiting import wait_until
-from tests.support.workers import worker
+from tests.support.workers import Worker, worker
 
 LEASE_S = WorkerSettings().lease_ms / 1_000
 
@@ -169,3 +172,33 @@ def test_tasks_of_a_killed_process_run_again_within_a_second(server: Server) -> 
     assert len(waits_ms) == 30
     figure("W1", "kill to running again, p50", percentile(waits_ms, 0.5) / 1_000, "s", at_most=0.3)
     figure("W1", "kill to running again, p99", percentile(waits_ms, 0.99) / 1_000, "s", at_most=1)
+
+
+@pytest.mark.parametrize("word", [signal.SIGKILL, signal.SIGTERM], ids=["orphaned", "told"])
+def test_what_comes_after_the_grace_is_handed_back_and_not_begun(
+    server: Server, tmp_path: Path, word: signal.Signals
+) -> None:
+    config = tmp_path / "rediq.toml"
+    config.write_text('[worker]\nprocesses = 1\nconcurrency = 1\nshutdown_grace = "1s"\n')
+    with (
+        Proxy(server.url) as proxy,
+        SyncClient(server.url) as client,
+        closing(Worker(proxy.url, "-c", str(config))) as running,
+    ):
+        first = client.enqueue(Task("sleep", 0.5))
+        wait_until(lambda: client.get(first).state is TaskState.ACTIVE, "it runs")
+        late = client.enqueue(Task("sleep", 5.0))
+        # The next exchange settles the first and claims this one; its reply takes its time: 1.5 s
+        # after a process was told to end it has cancelled what it runs, 2.7 s after that it ends,
+        # whatever is missing.
+        proxy.delay(1.9)
+        wait_until(lambda: client.get(late).state is TaskState.ACTIVE, "claimed")
+        (child,) = running.children()
+        running.process.send_signal(word)
+        wait_until(lambda: not Path(f"/proc/{child}").exists(), "it ended", timeout_s=10)
+        given_back = client.get(late)
+
+        # At once, and not when its lease is over.
+        assert (given_back.state, given_back.attempts, given_back.losses) == ("pending", 0, 0)
+        assert [(e.kind, e.run_ms) for e in given_back.timeline] == [("released", 0)]
+        assert completed_once(client, [first])
