@@ -264,6 +264,7 @@ class Lane:
     def wake(self, *, is_marker: bool) -> None:
         """Believe that there may be something: a marker came, or it is time to look."""
         self.may_have = True
+        self._held_asked = 0  # as many as then, and others
         if is_marker:
             self._is_woken = True
         else:

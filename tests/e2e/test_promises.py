@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,6 +122,26 @@ def test_hooks_run_once_a_task_is_dead(client: SyncClient) -> None:
     assert told(failing) == ["out of paper", "out of paper 2"]
     assert (told(thread), told(twice)) == ("never", "never")
     assert {client.get(id_).state for id_ in (failing, thread, twice)} == {TaskState.DEAD}
+
+
+def test_a_task_that_falls_to_whoever_does_not_know_it_goes_at_once_to_who_does(
+    redis_url: str, client: SyncClient
+) -> None:
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(closing(Worker(redis_url, "--processes", "2", module=module)))
+            for module in (OTHERS, MODULE, OTHERS)
+        ]
+        for worker in workers:
+            wait_until(lambda: worker.log.count("is ready") == 2, "ready", 20)  # noqa: B023 - called here
+        took_s = []
+        for n in range(30):
+            began_s = time.monotonic()
+            # Whoever sleeps longest hears of it first.
+            assert client.result(client.enqueue(Task("quick", n)), timeout=30) == n
+            took_s.append(time.monotonic() - began_s)
+
+    assert max(took_s) < 2
 
 
 def test_unknown_types_are_shown_unroutable_and_taken_at_once_by_who_knows_them(

@@ -1,4 +1,4 @@
-"""The wake marker: at most one, pushed when something is claimable or a due time came nearer."""
+"""The wake marker: for what is claimable or nearer due. One is enough, but for an unknown type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from rediq_core.model.task import Task
 from rediq_core.verbs.moves import MoveVerb
-from tests.support.rig import START_MS, Rig, Worker, completed, died, failed, released
+from tests.support.rig import START_MS, Rig, Worker, completed, died, failed, released, unknown_type
 
 
 @pytest.fixture
@@ -193,3 +193,28 @@ def test_a_due_task_that_comes_back_from_trash_wakes(rig: Rig) -> None:
     rig.move(MoveVerb.RESTORE, "t1")
 
     assert rig.take_wake() == 1
+
+
+def test_a_task_of_an_unknown_type_wakes_each_who_asked_lately(rig: Rig, worker: Worker) -> None:
+    for name in ("w#2", "w#3"):
+        rig.worker(name).exchange(0)
+    rig.enqueue(Task("mail"))
+    (task,) = worker.claim(1)
+    rig.take_wake()
+
+    worker.settle(unknown_type(task))
+
+    # One of them may know it, and markers go to whoever slept longest.
+    assert rig.take_wake() == 3
+
+
+def test_unknown_types_leave_a_bounded_number_of_markers(rig: Rig, worker: Worker) -> None:
+    for number in range(150):
+        rig.worker(f"w#{number + 2}").exchange(0)
+    rig.enqueue(Task("mail"), Task("mail"))
+    first, second = worker.claim(2)
+
+    worker.settle(unknown_type(first))
+    worker.settle(unknown_type(second))
+
+    assert rig.take_wake() == 100

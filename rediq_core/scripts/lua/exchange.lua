@@ -29,6 +29,7 @@
 --@include runs
 --@include trim
 --@include wake
+--@include wake_all
 --@include count
 --@include failure
 --@include line
@@ -73,6 +74,7 @@ if is_alive and #claimed == 0 and string.find(a_flags, 'e', 1, true) then redis.
 for field, n in string.gmatch(a_histogram, '(%S+) (%d+)') do counts[field] = tonumber(n) end
 count(counts)
 local left = redis.call('ZCARD', k_pending)
-if is_sooner or is_group_new or (left > 0 and hint == 0) then wake() end
+if counts.held then wake_all()
+elseif is_sooner or is_group_new or (left > 0 and hint == 0) then wake() end
 return {is_alive and 1 or 3, now, due, left, redis.call('ZCARD', k_held),
   redis.call('ZCARD', k_suspects), codes, table.concat(deliver, ','), unpack(claimed)}
