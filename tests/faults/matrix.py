@@ -53,6 +53,7 @@ WORKERS = (
         _LASTING + "sigterm_hands_back_what_does_not_end_within_the_grace",
         _LASTING + "sigterm_waits_for_the_whole_grace",
         _WORKER + "a_second_signal_hands_running_tasks_back",
+        _FAULTS + "what_comes_after_the_grace_is_handed_back_and_not_begun",
     ),
     row(
         "W6",
@@ -239,6 +240,7 @@ REDIS = (
         "A Cluster loses a shard",
         "Queues of other shards go on, and its own when it is back",
         _FAILOVER + "queues_of_other_shards_go_on_while_a_shard_is_gone",
+        "contract/test_connection_waiter_lanes.py::test_a_shard_that_comes_back_is_listened_to_again",
     ),
     row(
         "R15",
