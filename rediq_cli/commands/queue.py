@@ -87,7 +87,8 @@ def inspect_queues(
 
 
 def _show_queues(session: Session, names: list[str]) -> None:
-    from rediq_cli.output.queue_page import queue_page, queue_page_record, read_queue_page
+    from rediq_cli.output.queue_page import queue_page, queue_page_record
+    from rediq_cli.queue_reading import read_queue_page
 
     pages = [read_queue_page(session.admin, name) for name in names]
 

@@ -1,12 +1,10 @@
 """How one queue looks: what it holds, how fast it moves, what fails in it, and its limits.
 
-What the numbers of all queues do not tell is read for a page alone: the last quarter of an hour,
-the causes of failures, and the first tasks in line.
+What the numbers of all queues do not tell is read for a page alone, by `queue_reading`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +17,6 @@ from rediq_cli.output.records import queue_record
 from rediq_cli.output.states import state_cell
 from rediq_cli.output.table import Cell, pairs
 from rediq_cli.output.terminal import Terminal
-from rediq_core.admin import Admin
 from rediq_core.config.redact import redact_text
 from rediq_core.model.failures import Failure
 from rediq_core.model.history import Histogram, History, HistoryPoint, sum_points
@@ -65,20 +62,6 @@ class QueuePage:
     def recent(self) -> HistoryPoint:
         """The longest span as one."""
         return sum_points(self.past.points[-1 - max(SPANS) :])
-
-
-def read_queue_page(admin: Admin, name: str) -> QueuePage:
-    """Read all that is shown of a queue: about 12 round trips, no task but the first in line.
-
-    Raises:
-        QueueNotFound: It does not exist.
-    """
-    view = admin.queue(name)
-    (history,) = admin.history([name], (max(SPANS) + 1) * MINUTE_MS, step_ms=MINUTE_MS)
-    line = admin.page(name, TaskState.PENDING, limit=IN_LINE).tasks if view.pending else ()
-    types = Counter(task.type for task in line)
-    failures = admin.failures([name])
-    return QueuePage(view, history, failures[:TOP], dict(types.most_common(TOP)))
 
 
 def queue_page(page: QueuePage, terminal: Terminal) -> Iterator[str]:

@@ -242,7 +242,7 @@ class _Lane:
         """Close the connection and forget what it may still say."""
         self._reply, self.look_s = None, inf
         opening, self._opening = self._opening, None
-        if opening is not None and not opening.cancel() and opening.exception() is None:
+        if opening is not None and not opening.cancel() and _is_good(opening):
             opening.result().close()  # it had ended, and nobody had looked
         self._dropped = opening
         if self._wire is not None:
@@ -263,6 +263,10 @@ class _Lane:
         except TryFailed as failed:
             self._detour.is_stale = True
             raise attempts.final(failed.error) from failed.error
+
+
+def _is_good(ended: asyncio.Task[Wire]) -> bool:
+    return not ended.cancelled() and ended.exception() is None
 
 
 def _raise_if_hopeless(failures: Sequence[RedisUnavailable | None]) -> None:

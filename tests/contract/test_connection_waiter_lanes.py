@@ -10,6 +10,7 @@ import pytest
 
 from rediq_core.connection.aio import AsyncLink
 from rediq_core.connection.topology import parse_url
+from rediq_core.connection.waiter import Waiter
 from rediq_core.errors import RedisUnavailable
 from tests.support.servers import Cluster, Server, cluster_of_masters
 from tests.support.waiting import await_until
@@ -31,6 +32,14 @@ async def link(masters: Cluster) -> AsyncIterator[AsyncLink]:
     await link.aclose()
 
 
+@pytest.fixture
+async def waiter(link: AsyncLink) -> Waiter:
+    """A waiter that listens to one list on each master."""
+    waiter = link.waiter([LOST, NEAR, FAR])
+    await waiter.wait(0.05)
+    return waiter
+
+
 def owner(cluster: Cluster, key: str) -> Server:
     """Return the node that has the slot of a key."""
     with cluster.masters[0].client() as client:
@@ -45,10 +54,8 @@ async def push(link: AsyncLink, key: str) -> None:
 
 
 async def test_a_shard_that_comes_back_is_listened_to_again(
-    masters: Cluster, link: AsyncLink
+    masters: Cluster, link: AsyncLink, waiter: Waiter
 ) -> None:
-    waiter = link.waiter([LOST, NEAR, FAR])
-    await waiter.wait(0.05)
     victim = owner(masters, LOST)
     victim.kill()
     sleeping = asyncio.create_task(waiter.wait(60))
@@ -81,10 +88,8 @@ async def test_a_shard_that_is_silent_delays_no_marker_of_another(
 
 
 async def test_a_shard_that_is_silent_is_left_for_a_new_connection(
-    masters: Cluster, link: AsyncLink
+    masters: Cluster, link: AsyncLink, waiter: Waiter
 ) -> None:
-    waiter = link.waiter([LOST, NEAR, FAR])
-    await waiter.wait(0.05)
     victim = owner(masters, LOST)
     victim.pause()
     try:
@@ -99,9 +104,9 @@ async def test_a_shard_that_is_silent_is_left_for_a_new_connection(
     assert await asyncio.wait_for(sleeping, 10) == LOST
 
 
-async def test_all_shards_lost_are_said_at_once(masters: Cluster, link: AsyncLink) -> None:
-    waiter = link.waiter([LOST, NEAR, FAR])
-    await waiter.wait(0.05)
+async def test_all_shards_lost_are_said_at_once(
+    masters: Cluster, link: AsyncLink, waiter: Waiter
+) -> None:
     for node in masters.masters:
         node.kill()
     try:
