@@ -92,11 +92,6 @@ class Grid:
         widths = [max(cells(row[at].text) for row in self._rows) for at in range(len(columns))]
         self._shown = list(range(len(columns)))
         if terminal.width:
-            if not is_sample_all:
-                widths = [
-                    max(width, READABLE_CELLS) if column.is_flexible else width
-                    for width, column in zip(widths, columns, strict=True)
-                ]
             self._shown = _affordable(widths, columns, terminal.width)
         self._columns = [columns[at] for at in self._shown]
         self._widths = [widths[at] for at in self._shown]

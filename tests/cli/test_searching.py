@@ -77,6 +77,9 @@ def test_hits_reach_a_screen_while_the_search_goes_on(stocked: tuple[Server, lis
     rows = [line for line in lines if line.startswith(tuple(ids))]
     assert [row.split()[0] for row in rows] == ids
     assert all(len(line) <= 80 for line in lines)
+    # What is shown of a short list is shown of a long one.
+    (heading,) = [line for line in lines if line.startswith("ID ")]
+    assert heading.split() == ["ID", "QUEUE", "STATE", "TYPE", "TRY", "AGE", "ERROR"]
     assert lines[-2] == "scanned 80,000 of 80,000, 11 hits."
 
 

@@ -166,7 +166,7 @@ def test_rows_that_come_later_have_the_room_that_is_left() -> None:
 
 def test_later_rows_keep_the_columns_that_the_first_had_room_for() -> None:
     spared = (*COLUMNS, Column("WORKER", spare=1))
-    narrow = Terminal(is_tty=True, width=40, height=24)
+    narrow = Terminal(is_tty=True, width=39, height=24)
     grid = Grid(spared, [["payment", 1, "x", "host-1234567890"]], narrow, is_sample_all=False)
 
     assert list(grid.lines()) == ["QUEUE    PENDING  ERROR", "payment        1  x"]
